@@ -1,12 +1,14 @@
 """How many labels each strategy of the queue needs for the accuracy of all labels minus two points, chance beside it.
 
-    python scripts/active_learning.py --data FOLDER [--sets banking77,clinc150] [--draws 3] [--out found.json]
+    python scripts/active_learning.py --data FOLDER [--sets banking77,clinc150] [--strategies random,badge]
+                                      [--stopped random] [--draws 3] [--out found.json]
 
 FOLDER holds the sets of `SETS`, each with train.csv and test.csv. A logistic regression learns on frozen vectors of the
-texts (MiniLM for English, multilingual E5 for Chinese). A draw begins with one row of each label, at least ten, the same
-for all strategies; each round adds a quarter of what is labelled, at least ten rows. Labels of the first round that reaches
-the goal on the test rows are counted. The rule of `metier.continual.queue.stopping` is asked after each round as well, on
-1,000 rows drawn by chance: where it stops, and how far the accuracy then is from that of all labels.
+texts (MiniLM for English, multilingual E5 for Chinese), which the cache of embeddings keeps for the next run. A draw begins
+with one row of each label, at least ten, the same for all strategies; each round adds a quarter of what is labelled, at
+least ten rows. Labels of the first round that reaches the goal on the test rows are counted. The rule of
+`metier.continual.queue.stopping` is asked after each round as well, on 1,000 rows drawn by chance: where it stops, and how
+far the accuracy then is from that of all labels.
 """
 
 import argparse
@@ -43,7 +45,11 @@ STRATEGIES = (
     "disagreement",
     "novelty",
 )
-STOPPED = ("random", "breaking_ties", "badge")  # By whose rows the stopping rule is tried.
+STOPPED = (
+    "random",
+    "breaking_ties",
+    "badge",
+)  # With whose rows the stopping rule is tried, unless others are named.
 GOAL = 0.02  # Below the accuracy of all labels.
 MARGIN = 0.03  # A change that the stopping rule takes as not worth a batch.
 GROWTH, FEWEST, WATCHED = 0.25, 10, 1_000
@@ -68,7 +74,7 @@ def main() -> None:
     parser.add_argument("--strategies", default=",".join(STRATEGIES))
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument(
-        "--stopping", action=argparse.BooleanOptionalAction, default=True, help="Try the rule, too."
+        "--stopped", default=",".join(STOPPED), help="With whose rows the rule is tried; '' for none."
     )
     parser.add_argument("--out", type=Path, help="JSON file for all figures.")
     given = parser.parse_args()
@@ -83,7 +89,7 @@ def main() -> None:
         found[name] = {"rows": len(rows.train), "labels": len(rows.names), "accuracy": whole}
         for strategy in given.strategies.split(","):
             runs = [
-                run(strategy, rows, whole, draw, stops=given.stopping and strategy in STOPPED)
+                run(strategy, rows, whole, draw, stops=strategy in given.stopped.split(","))
                 for draw in range(given.draws)
             ]
             found[name][strategy] = runs

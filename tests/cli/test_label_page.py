@@ -1,14 +1,20 @@
 """`metier label --queue` in a real terminal, and piped."""
 
+import io
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
 
+from metier.cli.console import SafeConsole
+from metier.cli.label_page import draw
+from metier.continual.labelling.feeds import OwnRows
+from metier.continual.labelling.page import Page
 from metier.continual.queue import NewItem, QueueStore
 
 REASON = ("breaking_ties", "The model hesitates between 'card' (48 %) and 'loan' (40 %).")
@@ -55,7 +61,7 @@ class Terminal:
         if child == 0:
             os.environ |= {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
             os.execvp(args[0], args)
-        self._child = child
+        self.child = child
 
     def wait_for(self, text, seconds=40):
         end = time.monotonic() + seconds
@@ -75,7 +81,7 @@ class Terminal:
                     break
             except OSError:  # So Linux says that the other end is closed.
                 break
-        return os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+        return os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
 
 
 def test_rows_are_labelled_in_a_terminal_key_by_key(where):
@@ -144,3 +150,45 @@ def test_what_cannot_work_is_said(tmp_path, args, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_long_text_the_beginning_is_shown_and_the_rest_by_a_key(tmp_path):
+    store = QueueStore(tmp_path / "long.sqlite")
+    store.add([NewItem("a", "1", "开头 " + "很长的文本 " * 1_600 + "结尾", (REASON,))])
+    page = Page(OwnRows(store, "anna"), ["card", "loan"], "label")
+    shown = drawn(page, width=40, height=24)
+    assert shown.count("\n") < 24
+    assert "开头" in shown
+    assert "结尾" not in shown
+    assert "+ shows the whole text" in " ".join(shown.split())
+    page.press("+")
+    assert "结尾" in drawn(page, width=40, height=24)
+    store.close()
+
+
+def drawn(page, *, width, height):
+    out = io.StringIO()
+    draw(page.view(), SafeConsole(file=out, force_terminal=True, width=width, height=height), kind="label")
+    return out.getvalue()
+
+
+def test_what_was_answered_before_a_kill_is_stored_and_two_terminals_share_a_queue(where):
+    anna, bert = (Terminal(command(where, "--labeller", name)) for name in ("anna", "bert"))
+    anna.wait_for("my card 0 never came")
+    bert.wait_for("my card 1 never came")
+    anna.type("1")
+    anna.wait_for("my card 2 never came")
+    os.kill(anna.child, signal.SIGKILL)
+    assert anna.code() == -signal.SIGKILL
+    bert.type("2")
+    bert.wait_for("no row left for you")  # Anna's is kept for her for a while.
+    bert.type("q")
+    assert bert.code() == 0
+    assert labels(where) == [(1, "anna", "card"), (2, "bert", "loan")]
+    again = Terminal(command(where, "--labeller", "anna"))
+    again.wait_for("my card 2 never came")
+    again.type("1")
+    again.wait_for("no row left for you")
+    again.type("q")
+    assert again.code() == 0
+    assert labels(where)[-1] == (3, "anna", "card")

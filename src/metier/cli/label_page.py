@@ -15,6 +15,8 @@ from metier.continual.queue.items import Answer, Kind
 
 MARKED = "bold underline"
 LINE = 80
+# Lines of a terminal that are not the text: rules, why the row is there, what is asked, a message.
+OTHER_LINES, FEWEST_LINES = 10, 5
 
 
 def run_page(page: Page, keys: Iterable[str], console: Console, *, kind: Kind) -> None:
@@ -26,7 +28,9 @@ def run_page(page: Page, keys: Iterable[str], console: Console, *, kind: Kind) -
         view = page.view()
         if page.is_closed:
             return
-        now = (view.item, view.message, view.shows_keys) if not console.is_terminal else object()
+        now = (
+            (view.item, view.message, view.shows_keys, view.shows_all) if not console.is_terminal else object()
+        )
         if now != shown:
             draw(view, console, kind=kind)
         shown = now
@@ -49,7 +53,7 @@ def draw(view: View, console: Console, *, kind: Kind) -> None:
         console.print(Text(say("There is no row left for you. u takes the last one back, q ends.")))
         return
     console.print(Text("─" * min(console.width, LINE), style="dim"))
-    console.print(_text(view.item.text, view.marks))
+    _draw_text(view, console)
     console.print(Text("─" * min(console.width, LINE), style="dim"))
     # Of a row for two people the reason would say what the model answers.
     for _, sentence in view.item.reasons if view.item.needed < 2 else ():
@@ -81,6 +85,22 @@ def answer_words(answer: Answer | None) -> str:
     if "labels" in answer:
         return say.listed(answer["labels"]) or say("no labels")
     return str(answer["label"])
+
+
+def _draw_text(view: View, console: Console) -> None:
+    """Draw the text; of one that is longer than the terminal has lines, the first ones, so that its keys stay in sight."""
+    assert view.item is not None
+    text = _text(view.item.text, view.marks)
+    if console.is_terminal and not view.shows_all:
+        lines = text.wrap(console, console.width)
+        most = max(console.height - OTHER_LINES - len(view.options) - len(view.marks), FEWEST_LINES)
+        if len(lines) > most:
+            for line in lines[:most]:
+                console.print(line)
+            told = spoken()("… {n} more line(s|); + shows the whole text", n=count(len(lines) - most))
+            console.print(Text(told, style="dim"))
+            return
+    console.print(text)
 
 
 def _text(text: str, marks: list[Mark]) -> Text:
@@ -137,6 +157,7 @@ def _draw_keys(console: Console, kind: Kind) -> None:
         "b": say("show the row before once more, to correct it"),
         "c": say("comment"),
         "n": say("a label that does not exist yet"),
+        "+": say("the whole of a long text, or its beginning"),
         "q, Ctrl-D": say("end; all answers are stored already"),
     }
     for key, what in told.items():

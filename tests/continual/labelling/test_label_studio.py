@@ -10,6 +10,7 @@ from metier.continual.queue import NewItem, QueueStore
 from metier.data import open_writer, read
 from metier.data.importers.label_studio import import_label_studio
 from metier.errors import DataError, EmptyDataError
+from metier.report.sentences import in_chinese
 
 SMILE = "😀 Zelta beats Orbix"
 
@@ -112,3 +113,79 @@ def test_decided_rows_are_training_rows(queue, tmp_path, kind, answer, suffix):
     rows = read(out, **{kind: kind})
     assert rows.values(kind) == [answer[kind]]
     assert list(rows.texts) == [SMILE]
+
+
+def region(**value):
+    return result("labels", **value)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        region(start=0, labels=["BRAND"]),
+        region(start=0, end=5),
+        region(start=0, end=5, labels=[]),
+        region(start=0, end=5, labels="BRAND"),
+        region(start=None, end=5, labels=["BRAND"]),
+        region(start=5, end=5, labels=["BRAND"]),
+        region(start=-3, end=5, labels=["BRAND"]),
+        region(start=0, end=999, labels=["BRAND"]),
+        region(start=float("inf"), end=5, labels=["BRAND"]),
+        region(start=0, end=5, labels=["two\nlines"]),
+    ],
+)
+def test_annotations_with_missing_parts_are_left_out_whole_and_said(queue, tmp_path, broken):
+    queue.add([NewItem("a", str(n), text) for n, text in enumerate((SMILE, "Orbix again"))])
+    whole = region(start=0, end=5, labels=["BRAND"])
+    tasks = [
+        {"data": {"text": SMILE}, "annotations": [{"result": [whole, broken]}, "none", None]},
+        {"data": {"text": "Orbix again"}, "annotations": [{"result": [whole], "lead_time": "soon"}]},
+        {"data": None, "annotations": {}},
+        {},
+    ]
+    found = import_labels(queue, export(tmp_path, tasks), kind="spans")
+    assert [(one.item, one.answer, one.seconds) for one in queue.labels()] == [
+        (2, {"spans": [[0, 5, "BRAND"]]}, None)
+    ]
+    assert found.labelled == 1
+    unknown, left_out, new = found.notes
+    assert unknown.startswith("2 tasks are no rows")
+    assert left_out.startswith("1 annotations have a region outside of the text")
+    assert new == "1 labels are new in this queue: BRAND"
+    assert all(in_chinese(note) != note for note in found.notes)
+
+
+def test_choices_names_and_times_of_any_form_are_read(queue, tmp_path):
+    queue.add([NewItem("a", "1", "my card")])
+    queue.add_labels(["card"])
+    given = [
+        {"result": [result("choices", choices="card")]},
+        {"result": {"no": "list"}},
+        {"result": None, "completed_by": 7},
+        {
+            "result": [result("choices", choices=["card"])],
+            "completed_by": {"email": "a\n\x1b[2J" * 90},
+            "lead_time": -1,
+        },
+        {"result": [result("choices", choices=["card"])], "completed_by": [1], "lead_time": float("nan")},
+        {"was_cancelled": True, "completed_by": {}},
+    ]
+    found = import_labels(
+        queue, export(tmp_path, [{"data": {"text": "my card"}, "annotations": given}]), kind="label"
+    )
+    assert (found.labelled, found.skipped, len(found.notes)) == (2, 1, 2)
+    assert all(len(one.labeller) <= 100 and one.seconds is None for one in queue.labels())
+
+
+def test_spans_across_emoji_go_out_and_come_back(queue, tmp_path):
+    text = "\U0001f600 pay \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea 退款😀吗"
+    place = text.index("款"), text.index("吗")
+    queue.add([NewItem("a", "1", text, suggestion={"spans": [[2, 13, "WHO"], [*place, "WHAT"]]})])
+    [task] = tasks_of(queue.items())
+    regions = task["predictions"][0]["result"]
+    assert [one["value"]["text"] for one in regions][1] == "款😀"
+    found = import_labels(
+        queue, export(tmp_path, [task | {"annotations": [{"result": regions}]}]), kind="spans"
+    )
+    assert found.labelled == 1
+    assert queue.labels()[0].answer == {"spans": [[2, 13, "WHO"], [*place, "WHAT"]]}

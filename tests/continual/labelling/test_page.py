@@ -204,6 +204,21 @@ def test_words_that_are_not_there_and_spans_that_overlap_are_refused(queue):
     assert answers(queue) == [(1, {"spans": [[0, 11, "BRAND"]]})]
 
 
+def test_signs_of_commands_may_be_typed_into_words(queue):
+    queue.add([NewItem("a", "1", "is C++ better? 全角\u3000空格 😀👍")])
+    shown = page(queue, ["LANGUAGE"], "spans")
+    assert press(shown, "+").shows_all
+    view = press(shown, "a", *"C++", "space", *"better?", "enter")
+    assert (view.shows_all, view.shows_keys) == (True, False)
+    press(shown, "a", *"全角\u3000空格", "enter", "a", *"😀👍", "enter", "enter")
+    [(_, answer)] = answers(queue)
+    assert [shown_text(queue, *one) for one in answer["spans"]] == ["C++ better?", "全角\u3000空格", "😀👍"]
+
+
+def shown_text(queue, start, end, _):
+    return queue.items()[0].text[start:end]
+
+
 def test_disagreements_are_settled_with_both_answers_in_sight(queue):
     queue.set_overlap(1.0)
     fill(queue, 1)

@@ -36,6 +36,8 @@ class View:
     message : str
         What the last key did, in a sentence; empty where that is seen.
     shows_keys : bool
+    shows_all : bool
+        Whether the whole of a long text is shown.
     n_done, n_left : int
     """
 
@@ -49,6 +51,7 @@ class View:
     typed: str
     message: str
     shows_keys: bool
+    shows_all: bool
     n_done: int
     n_left: int
 
@@ -94,6 +97,7 @@ class Page:
     _comment: str | None = None
     _message: str = ""
     _shows_keys: bool = False
+    _shows_all: bool = False
     _since: float = 0.0
 
     def __post_init__(self) -> None:
@@ -116,14 +120,18 @@ class Page:
             typed,
             self._message,
             self._shows_keys,
+            self._shows_all,
             sum(one.answer is not None for one in self._done),
             self.feed.n_left(),
         )
 
     def press(self, key: str) -> None:
         """Take a key: a letter, or `enter`, `space`, `backspace`, `escape`, `undo`, `quit`."""
-        self._message, self._shows_keys = "", key == "?" and self._text is None
-        if key == "quit":
+        is_typing = self._text is not None or self._typing()[1] != "" or self._typing()[0] == "words"
+        self._message, self._shows_keys = "", key == "?" and not is_typing
+        if key == "+" and not is_typing:
+            self._shows_all = not self._shows_all
+        elif key == "quit":
             self._close()
         elif self._text is not None:
             self._take_text(key)
@@ -168,6 +176,7 @@ class Page:
 
     def _show(self, item: Item | None) -> None:
         self._item, self._comment, self._since = item, None, self.clock()
+        self._shows_all = False
         self._answering = None if item is None else self._build(item)
 
     def _build(self, item: Item) -> OneLabel | LabelSet | SpanMarks:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import betaincinv
 
 from metier.continual.labelling.agreement import LabellerFacts, agreements, labellers
-from metier.continual.queue.items import Item, Round, same_answer
+from metier.continual.queue.items import Item, Round, labels_of, same_answer
 from metier.continual.queue.stopping import Advice, Change, advise, change_between
 from metier.continual.queue.store import QueueStore
 from metier.evaluation.agreement import Agreement
@@ -83,7 +83,7 @@ def state_of(store: QueueStore, *, margin: float) -> QueueState:
     """
     items, said = store.items(), store.labels()
     decided = [one for one in items if one.state == "decided" and one.answer is not None]
-    found = Counter(label for one in decided for label in _labels_of(one))
+    found = Counter(label for one in decided for label in labels_of(one.answer or {}))
     known = store.setting("labels", [])
     return QueueState(
         store.counts(),
@@ -128,13 +128,6 @@ def changes(rounds: Sequence[Round]) -> list[Change]:
 
 def _answer_alone(suggestion: Any) -> dict[str, Any]:
     return {key: suggestion[key] for key in ("label", "labels", "spans") if key in suggestion}
-
-
-def _labels_of(item: Item) -> list[str]:
-    answer = item.answer or {}
-    if "spans" in answer:
-        return [str(label) for _, _, label in answer["spans"]]
-    return [str(one) for one in answer.get("labels", [answer.get("label")])]
 
 
 def _plain(value: Any) -> Any:

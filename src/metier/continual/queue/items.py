@@ -160,6 +160,13 @@ def canonical(answer: Answer) -> tuple[Any, ...]:
     return ("label", answer.get("label"))
 
 
+def labels_of(answer: Answer) -> list[str]:
+    """Give the labels that an answer names, those of its spans as often as they stand there."""
+    if "spans" in answer:
+        return [str(label) for _, _, label in answer["spans"]]
+    return [str(one) for one in answer.get("labels", [answer.get("label")])]
+
+
 @dataclass(frozen=True)
 class Settled:
     """What labels make of a row.
