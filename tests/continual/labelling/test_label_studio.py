@@ -71,6 +71,7 @@ def test_offsets_of_spans_count_as_browsers_do_and_come_back(queue, tmp_path):
 
 def test_every_annotation_is_an_answer_of_its_annotator(queue, tmp_path):
     queue.set_overlap(1.0)
+    queue.add_labels(["card", "loan"])
     queue.add([NewItem("a", str(n), f"text {n}") for n in range(3)])
     tasks = tasks_of(queue.items())
     tasks[0]["annotations"] = [
