@@ -173,8 +173,9 @@ def drawn(page, *, width, height):
 
 
 def test_what_was_answered_before_a_kill_is_stored_and_two_terminals_share_a_queue(where):
-    anna, bert = (Terminal(command(where, "--labeller", name)) for name in ("anna", "bert"))
+    anna = Terminal(command(where, "--labeller", "anna"))
     anna.wait_for("my card 0 never came")
+    bert = Terminal(command(where, "--labeller", "bert"))
     bert.wait_for("my card 1 never came")
     anna.type("1")
     anna.wait_for("my card 2 never came")

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from metier.continual.labelling.label_studio import import_labels, labelling_config, tasks_of
+from metier.continual.labelling.label_studio import labelling_config, tasks_of
+from metier.continual.labelling.label_studio_export import import_labels
 from metier.continual.labelling.labelled_rows import labelled_rows
 from metier.continual.queue import NewItem, QueueStore
 from metier.data import open_writer, read

@@ -12,8 +12,7 @@ from sqlalchemy import create_engine, text
 
 from metier.continual.queue import QueueStore
 from metier.continual.queue.rounds import OF_TEXTS, Watched, key_of
-from metier.continual.queue.schema import SCHEMA
-from metier.continual.queue.tables import METADATA
+from metier.continual.queue.tables import METADATA, SCHEMA
 from metier.errors import QueueError
 from metier.registry.upgrading import last_step, upgrade
 

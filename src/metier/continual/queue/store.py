@@ -18,8 +18,7 @@ from metier.continual.queue.items import Answer, Item, Label, NewItem, Round, Se
 from metier.continual.queue.names import checked_label, checked_labeller
 from metier.continual.queue.place import read_place
 from metier.continual.queue.rounds import OF_TEXTS, Watched, erase_watched_rows, read_rounds, write_round
-from metier.continual.queue.schema import SCHEMA
-from metier.continual.queue.tables import ITEMS, LABELS, METADATA, SECRETS, SETTINGS
+from metier.continual.queue.tables import ITEMS, LABELS, METADATA, SCHEMA, SECRETS, SETTINGS
 from metier.errors import CallError, QueueError
 from metier.registry.database import known_database
 from metier.text.normalisation import storable

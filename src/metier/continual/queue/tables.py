@@ -1,5 +1,7 @@
 """The tables of a queue: rows that wait for labels, labels by labeller, rounds of models; times are seconds since 1970."""
 
+from pathlib import Path
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -15,6 +17,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+
+from metier.registry.schema import Schema
 
 NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself in plain integers alone.
 METADATA = MetaData()
@@ -98,4 +102,12 @@ SECRETS = Table(
     METADATA,
     Column("name", String(40), primary_key=True),
     Column("value", String(200), nullable=False),
+)
+# Each step from an older schema is a file of `migrations/versions`.
+SCHEMA = Schema(
+    METADATA,
+    newest="0002",
+    version_table="queue_schema",
+    steps=Path(__file__).parent / "migrations",
+    what="The queue",
 )
