@@ -242,7 +242,7 @@ def writing_bundle(tiny_writers, tmp_path_factory):
 
     asked = ["Where is my card?", "I want a refund.", "我的卡在哪里？"]
     base = tiny_writers.make_llama(tmp_path_factory.mktemp("writer"), asked)
-    method = Generator(base=str(base), epochs=1, adaptation="full", precision="fp32", max_new_tokens=12)
+    method = Generator(base=str(base), epochs=1, adaptation="full", precision="fp32", max_new_tokens=20)
     folder = tmp_path_factory.mktemp("sealed") / method.name
     folder.mkdir()
     method.fit(asked, ["It is coming.", "You get it back.", "在路上。"]).export(folder)

@@ -119,7 +119,7 @@ def test_what_training_costs_is_measured_before(tiny_base, parts):
     assert 1e-5 < cost.seconds_per_row < 5
     # Its head starts from a solution on the frozen base, which reads all rows once.
     assert cost.seconds_before == pytest.approx(cost.seconds_per_epoch / 3)
-    assert 50e6 < cost.memory_bytes - before < 5e9
+    assert 20e6 < cost.memory_bytes - before < 5e9  # What was freed before is taken again.
     assert Encoder(base=str(tiny_base), token_budget=2048).measure(texts).memory_bytes > 0
 
 
