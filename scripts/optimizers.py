@@ -1,8 +1,8 @@
 """What each optimizer and schedule comes to: `python scripts/optimizers.py [--rows 20] [--seeds 3] [--epochs 3]`.
 
 Rows of banking77 (examples/banking77, CC BY 4.0): some of each label to learn from, 1,000 test rows. `encoder.v1` trains
-the two upper layers of MiniLM and its head from the default rate of each optimizer. Prints accuracies in per cent over seeds,
-seconds of training, and what the optimizer keeps beside the weights, in MB.
+the two upper layers of MiniLM and its head from the default rate of each optimizer. Prints accuracies in per cent over
+seeds, seconds of training, and what the optimizer keeps beside the weights, in MB.
 """
 
 import argparse

@@ -249,6 +249,7 @@ def test_metric_names_follow_the_conventions_of_prometheus(client):
         "metier_cache_requests",
         "metier_masked_items",
         "metier_worker_restarts",
+        "metier_reviews",
     }
     assert {name for name, family in ours.items() if family.type == "histogram"} == {
         "metier_http_request_duration_seconds",
