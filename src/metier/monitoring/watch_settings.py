@@ -13,10 +13,11 @@ from metier.monitoring.alerts import AlertSettings
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.counting import MOST_NAMES
 from metier.monitoring.given_paths import FOLDER, GivenPath
-from metier.monitoring.registered import with_registered
 from metier.monitoring.signals import DETECTORS
 from metier.monitoring.sources import AnySource, check_names
+from metier.registry.registry import CHAMPION, Registry
 
+REGISTERED = "@"  # Between the name of a model in a registry and its alias.
 # As keys of a series and of the versions that counted it.
 Name = Annotated[str, StringConstraints(pattern=r"^[^=,\s]{1,40}$")]
 
@@ -176,3 +177,39 @@ def _nearest(loc: Sequence[Any]) -> str:
         return ""
     near = difflib.get_close_matches(str(loc[0]), list(WatchSettings.model_fields), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def with_registered(bundles: Mapping[str, Path], folder: Path | None) -> dict[str, Path]:
+    """Give the folders of bundles, those of the registry in place of their names there.
+
+    Parameters
+    ----------
+    bundles : mapping of str to Path
+        The last part of a path may be `NAME@ALIAS`.
+    folder : Path or None
+        The registry; None: there is none, and all are paths.
+
+    Raises
+    ------
+    CallError
+        If there is no registry at the folder.
+    UnknownNameError
+        If the registry has no such model or alias.
+    """
+    if folder is None:
+        return dict(bundles)
+    if not folder.is_dir():
+        raise CallError(
+            f"There is no registry at {folder}, which the settings name. Begin one with metier registry add, or leave "
+            "registry out."
+        )
+    registry = Registry(folder)
+    return {
+        name: _folder(registry, path) if REGISTERED in path.name and not path.exists() else path
+        for name, path in bundles.items()
+    }
+
+
+def _folder(registry: Registry, path: Path) -> Path:
+    name, _, alias = path.name.partition(REGISTERED)
+    return registry.version(name, alias or CHAMPION).folder
