@@ -5,12 +5,12 @@ import pytest
 from scipy import stats
 
 from metier.errors import UnknownNameError, WrongTypeError
+from metier.evaluation.many_comparisons import benjamini_hochberg
 from metier.monitoring.alarms import size_of, smallest_found
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.signals import DETECTORS, detector
 from metier.monitoring.signals.detectors import farrington_bound, raised
 from metier.monitoring.signals.expected_counts import Expected, Window, expected_counts
-from metier.monitoring.signals.multiple_tests import benjamini_hochberg
 from metier.monitoring.signals.negative_binomial import log_likelihood, tail
 
 DAYS, ALPHA = 500, 0.002

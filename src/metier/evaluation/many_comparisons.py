@@ -242,3 +242,30 @@ def _adjusted(drawn: _Drawn, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str
         observed = deviations[(a, b) if (a, b) in deviations else (b, a)][0]
         found[a, b] = float((1 + np.sum(largest >= observed - 1e-9)) / (1 + len(largest)))
     return found
+
+
+def benjamini_hochberg(p_values: np.ndarray, level: float) -> np.ndarray:
+    """Say which of many tests are raised, so that few of those raised are false [1]_.
+
+    Parameters
+    ----------
+    p_values : ndarray of shape (n_tests,)
+    level : float
+        Share of false ones among those raised that may be expected, 0 to 1; it holds for tests that are independent or
+        that move together.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_tests,)
+
+    References
+    ----------
+    .. [1] Benjamini and Hochberg, "Controlling the false discovery rate", 1995.
+    """
+    n = len(p_values)
+    order = np.argsort(p_values, kind="stable")
+    below = np.flatnonzero(p_values[order] <= level * np.arange(1, n + 1) / max(n, 1))
+    raised = np.zeros(n, dtype=bool)
+    if len(below):
+        raised[order[: below[-1] + 1]] = True
+    return raised

@@ -53,8 +53,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from metier.errors import UnknownNameError
+from metier.evaluation.many_comparisons import benjamini_hochberg
 from metier.monitoring.signals.expected_counts import Expected
-from metier.monitoring.signals.multiple_tests import benjamini_hochberg
 from metier.monitoring.signals.negative_binomial import log_likelihood, tail
 
 LOOKBACK = 28  # Periods that a detector sees, the present one included.
