@@ -10,7 +10,7 @@ from metier.errors import InUseError
 from metier.monitoring.model_changes import follow_versions
 from metier.monitoring.series import DAY
 from metier.monitoring.store.period_counts import PeriodCounts
-from metier.monitoring.store.schema import SCHEMA
+from metier.monitoring.store.tables import SCHEMA
 from metier.monitoring.store.watch_store import WatchStore
 from metier.registry.upgrading import upgrade
 from tests.real_servers import postgresql

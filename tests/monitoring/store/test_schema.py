@@ -8,8 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, insert, select
 
 from metier.errors import WatchStoreError
-from metier.monitoring.store.schema import SCHEMA
-from metier.monitoring.store.tables import METADATA, REFUSED
+from metier.monitoring.store.tables import METADATA, REFUSED, SCHEMA
 from metier.monitoring.store.watch_store import WatchStore
 from metier.registry import upgrading
 from metier.registry.upgrading import last_step, upgrade

@@ -1,5 +1,7 @@
 """The tables of a watch: messages, answers, positions, counts, findings, alerts; times are seconds since 1970 in UTC."""
 
+from pathlib import Path
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -16,6 +18,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+
+from metier.registry.schema import Schema
 
 NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself in plain integers alone.
 METADATA = MetaData()
@@ -184,4 +188,12 @@ ERASED = Table(
     METADATA,
     Column("subject", String(64), primary_key=True),
     Column("at", Float, nullable=False),
+)
+# Each step from an older schema is a file of `migrations/versions`.
+SCHEMA = Schema(
+    METADATA,
+    newest="0002",
+    version_table="watch_schema",
+    steps=Path(__file__).parent / "migrations",
+    what="The store of the watch",
 )

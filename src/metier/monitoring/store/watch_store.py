@@ -23,10 +23,9 @@ from metier.monitoring.findings import Finding
 from metier.monitoring.messages import Message, Position
 from metier.monitoring.store import batches, reading, removing
 from metier.monitoring.store.reading import SourceState, WatchedMessage
-from metier.monitoring.store.schema import SCHEMA
 from metier.monitoring.store.series_counts import SeriesCount, read_counts
 from metier.monitoring.store.stored import StoredBatch
-from metier.monitoring.store.tables import METADATA, PERIODS, SECRETS, STATE
+from metier.monitoring.store.tables import METADATA, PERIODS, SCHEMA, SECRETS, STATE
 from metier.registry.database import Database, known_database
 
 WAIT_SECONDS = 30.0  # For another process that writes.
