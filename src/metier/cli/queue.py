@@ -15,9 +15,9 @@ from metier.cli.queue_state import print_state
 from metier.cli.row_options import reading_options, text_option
 from metier.cli.shares import NumberRange, Share
 from metier.cli.speech import lang_option, spoken, with_language
-from metier.continual.labelling.audit_labels import audit_labels as labels_of_audit
 from metier.continual.labelling.label_studio import labelling_config, tasks_of
 from metier.continual.labelling.label_studio_export import import_labels
+from metier.continual.labelling.labelled_rows import audit_labels as labels_of_audit
 from metier.continual.labelling.labelled_rows import labelled_rows
 from metier.continual.labelling.state import state_of
 from metier.continual.queue.candidates import read_candidates

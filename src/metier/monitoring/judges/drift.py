@@ -17,7 +17,7 @@ from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.findings import Finding
 from metier.monitoring.judges.answered import PeriodAnswers, answers_of
 from metier.monitoring.judges.drift_watch import EMBEDDINGS, TOLERANCE, Alarm, DriftWatch, Encode
-from metier.monitoring.judges.text_encoder import text_encoders
+from metier.monitoring.judges.embedded_weeks import text_encoders
 from metier.monitoring.series import moment
 from metier.monitoring.signals.domain_classifier import DomainTest, domain_test
 from metier.monitoring.signals.population_stability import by_chance, population_stability

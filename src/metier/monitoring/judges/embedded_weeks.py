@@ -7,12 +7,15 @@ add up however the tests depend on one another, as they do by the reference that
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from metier.bundles import load_bundle
 from metier.monitoring.judges.answered import PeriodAnswers
 from metier.monitoring.signals.two_samples import TwoSamples, days_test
+from metier.predictors.evidence import embedder_among
 
 TEXTS_A_DAY = 20
 FEWEST_DAYS, FEWEST_REFERENCE_DAYS = 5, 14  # With a text.
@@ -61,3 +64,13 @@ class EmbeddedWeeks:
         if texts:
             step = -(-len(texts) // self._most)
             days[number // self._in_days].append(np.asarray(self._encode(texts[::step]), dtype=np.float64))
+
+
+def text_encoders(
+    bundles: Mapping[str, Path], *, threads: int = 1
+) -> dict[str, Callable[[Sequence[str]], np.ndarray]]:
+    """Load those bundles that have an encoder of texts, and give what encodes, by their names."""
+    found = {
+        name: embedder_among([load_bundle(path, threads=threads).predictor]) for name, path in bundles.items()
+    }
+    return {name: one.embed for name, one in found.items() if one is not None}
