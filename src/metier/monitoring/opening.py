@@ -71,4 +71,4 @@ def existing_store(settings: WatchSettings) -> WatchStore:
     where = settings.store
     if "://" not in where and not Path(where).is_file():
         raise CallError(f"There is no store {where} yet. Begin one with: metier watch run SETTINGS")
-    return WatchStore(where)
+    return WatchStore(where, may_be_new=False)
