@@ -33,7 +33,7 @@ def test_a_folder_of_something_else_is_no_store_of_predictions(foreign, capsys):
     assert "There is no store of predictions" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("flag", [*FLAGS, "--predictions"])
+@pytest.mark.parametrize("flag", ["--watch", "--queue", "--predictions"])
 def test_no_password_of_a_url_is_said(flag, capsys):
     assert run(["erase", "--subject", "4711", flag, "nodb://me:hunter2@host/name"]) == 2
     assert "hunter2" not in capsys.readouterr().err
