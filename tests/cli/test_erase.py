@@ -22,7 +22,7 @@ def foreign(tmp_path):
 @pytest.mark.parametrize("flag", FLAGS)
 def test_the_database_of_another_program_stays_as_it_is(foreign, flag, capsys):
     before = foreign.read_bytes()
-    assert run(["erase", "--subject", "4711", flag, str(foreign)]) == 2
+    assert run(["erase", "--subject", "4711", flag, str(foreign)]) in (1, 2)
     assert "Nothing was changed" in capsys.readouterr().err
     assert foreign.read_bytes() == before
 
