@@ -12,6 +12,7 @@ from metier.monitoring.sources.times import FIRST_YEAR, LAST_YEAR, read_time
 
 FIRST_SECOND = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
 END = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp()
+EIGHT_DIGITS = range(10_000_000, 100_000_000)  # A day: 20260501.
 
 
 def archive_seconds(rows: Rows) -> np.ndarray:
@@ -49,7 +50,8 @@ def _is_number(value: Any) -> bool:
 
 def _of_number(value: Any) -> float:
     """Give the seconds of a number, not a number where it is no time."""
+    is_day = isinstance(value, int) and value in EIGHT_DIGITS
     try:
-        return read_time(str(value) if isinstance(value, int) else value, zone=UTC).timestamp()
+        return read_time(str(value) if is_day else value, zone=UTC).timestamp()
     except ValueError:
         return float("nan")

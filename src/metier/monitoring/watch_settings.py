@@ -16,7 +16,7 @@ from metier.monitoring.given_paths import FOLDER, GivenPath, expanded_path
 from metier.monitoring.signals import DETECTORS
 from metier.monitoring.sources import AnySource, check_names
 
-LONGEST_HOURS, MOST_DAYS = 8_784, 36_525  # A year, and a century.
+MOST_MINUTES, MOST_DAYS = 527_040, 36_525  # A year, and a century.
 # As keys of a series and of the versions that counted it.
 Name = Annotated[str, StringConstraints(pattern=r"^[^=,\s]{1,40}$")]
 
@@ -41,19 +41,17 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     allowed_lateness_hours: float = Field(
         default=1,
         ge=0,
-        le=LONGEST_HOURS,
         description="How long after its end a period waits for messages of each source.",
     )
     patience_hours: float = Field(
         default=6,
         gt=0,
-        le=LONGEST_HOURS,
         description="Longest wait for a source that has nothing new, or fails.",
     )
     most_ahead_minutes: float = Field(
         default=10,
         ge=0,
-        le=60 * LONGEST_HOURS,
+        le=MOST_MINUTES,
         description="Messages dated further ahead of the clock are refused.",
     )
     false_alarms: str = Field(default="1/week", description="Allowed over all series together.")
@@ -90,7 +88,8 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     def _check_store(cls, where: str) -> str:
         if not where.strip():
             raise ValueError("it is empty; expected a file, such as watch.sqlite, or the URL of a database")
-        return where if "://" in where else str(expanded_path(Path(where)))
+        path = expanded_path(Path(where))
+        return where if "://" in where else str(path)
 
     @field_validator("by", mode="before")
     @classmethod

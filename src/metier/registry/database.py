@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect, make_url, text
@@ -152,6 +153,9 @@ def lacks_table(url: str, name: str) -> bool:
         engine = create_engine(url)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
         return False  # Whoever opens it next says what is wrong.
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    if file and not Path(file).exists():
+        return True  # SQLite would make it.
     try:
         return not inspect(engine).has_table(name)
     except SQLAlchemyError:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,7 @@ from metier.monitoring.sources.times import read_time
 MOST_BYTES = 20_000_000  # Of a feed.
 UNCHANGED = 304
 _MARK = re.compile(r"<!--|-->|<(/?)([a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>|<[!?][^<>]*>")
+_USER = re.compile(r"(?<=//)[^/?#]*@")  # Of a URL: a name and a password.
 _ENTITY = re.compile(rb"<!ENTITY[^>]*>")  # Feeds need none of their own, and some grow without end.
 _BREAKS = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6"})
 _UNSEEN = frozenset({"script", "style"})
@@ -113,9 +114,8 @@ class Feed:
         request = urllib.request.Request(  # noqa: S310  # Settings take http and https alone.
             self._where(), headers={name: value for name, value in headers.items() if value}
         )
-        user = urlsplit(str(self._settings.url)).netloc.rpartition("@")[0]
-        if user:
-            signed = base64.b64encode(unquote(user).encode()).decode()
+        if user := _USER.search(str(self._settings.url)):
+            signed = base64.b64encode(unquote(user[0].removesuffix("@")).encode()).decode()
             request.add_unredirected_header("Authorization", f"Basic {signed}")
         try:
             with urllib.request.urlopen(request, timeout=self._settings.timeout_seconds) as answer:  # noqa: S310
@@ -145,8 +145,7 @@ class Feed:
         """Give the address, without the name and the password that may stand in it."""
         if self._settings.url is None:
             return str(self._settings.path)
-        parts = urlsplit(self._settings.url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return _USER.sub("", self._settings.url)
 
     def acknowledge(self, position: Position) -> None:
         """Nothing is kept of it here: the position is all."""

@@ -144,10 +144,10 @@ def _read(found: Any) -> Decision:
 
 def _check_form(decision: Any, answer: Mapping[str, Any]) -> None:
     """Raise RefusalError (422) where a decision could not be given in place of the answer."""
-    expected = (
-        "a list of labels" if "labels" in answer else "a text" if answer.keys() & {"label", "text"} else None
-    )
-    if expected is not None and isinstance(decision, list) != (expected == "a list of labels"):
+    if not answer.keys() & {"label", "labels", "text"}:
+        return
+    expected, form = ("a list of labels", list) if "labels" in answer else ("a text", str)
+    if not isinstance(decision, form):
         message = f"The answer is {expected}, and the decision is {decision!r:.40}. Give {expected}, too."
         raise RefusalError(422, "bad_request", message, field="decision")
 
