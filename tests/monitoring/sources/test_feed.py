@@ -166,6 +166,7 @@ def test_a_name_and_a_password_in_the_url_are_sent_and_never_said():
             read()
         told.append(str(error.value))
     server.shutdown()
+    server.server_close()
     assert seen == ["Basic bWU6aHVudGVyMkA="] * 2
     assert not any("hunter2" in one for one in told)
     assert f"http://127.0.0.1:{server.server_port}/rss" in told[1]
