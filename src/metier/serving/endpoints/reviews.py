@@ -144,11 +144,14 @@ def _read(found: Any) -> Decision:
 
 def _check_form(decision: Any, answer: Mapping[str, Any]) -> None:
     """Raise RefusalError (422) where a decision could not be given in place of the answer."""
-    if not answer.keys() & {"label", "labels", "text"}:
-        return
-    expected, form = ("a list of labels", list) if "labels" in answer else ("a text", str)
-    if not isinstance(decision, form):
-        message = f"The answer is {expected}, and the decision is {decision!r:.40}. Give {expected}, too."
+    found = f"{decision!r:.40}"
+    if "labels" in answer:
+        is_right = isinstance(decision, list)
+        message = f"The answer is a list of labels, and the decision is {found}. Give a list of labels, too."
+    else:
+        is_right = isinstance(decision, str) or not answer.keys() & {"label", "text"}
+        message = f"The answer is one text, and the decision is {found}. Give one text, too."
+    if not is_right:
         raise RefusalError(422, "bad_request", message, field="decision")
 
 
