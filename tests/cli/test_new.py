@@ -29,3 +29,11 @@ def test_a_sentence_without_a_task_is_refused_in_chinese(tmp_path, capsys):
     assert program.run(["new", "你好", "--output", str(tmp_path / "t"), "--lang", "zh"]) == 2
     assert "没有说明" in capsys.readouterr().err
     assert not (tmp_path / "t").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    folder = tmp_path / "notes.txt" / "task"
+    assert program.run(["new", "sort our tickets by urgency", "--output", str(folder)]) == 1
+    assert "notes.txt is a file" in capsys.readouterr().err
+    assert [one.name for one in tmp_path.iterdir()] == ["notes.txt"]

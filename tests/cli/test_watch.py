@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -155,3 +156,26 @@ def test_sigterm_ends_after_the_batch_and_no_message_is_lost(texts, tmp_path):
     store = WatchStore(tmp_path / "watch.sqlite")
     assert store.figures()["messages"] == stored
     store.close()
+
+
+def test_a_store_that_counts_by_days_is_not_taken_for_hours(texts, tmp_path, capsys):
+    settings = posts(tmp_path, texts[:30])
+    facts(capsys, "watch", "run", settings, "--once")
+    posts(tmp_path, texts[:40], period="hour")
+    for command in (["run", settings, "--once"], ["status", settings]):
+        assert run(["watch", *command]) == 2
+        assert "counts by the day" in capsys.readouterr().err
+    posts(tmp_path, texts[:40])
+    assert facts(capsys, "watch", "run", settings, "--once")["messages"] == 10
+
+
+def test_the_database_of_another_program_is_no_store(tmp_path, capsys):
+    settings = posts(tmp_path, ["one"], store="other.sqlite")
+    with sqlite3.connect(tmp_path / "other.sqlite") as connection:
+        connection.execute("create table notes (said)")
+    connection.close()
+    before = (tmp_path / "other.sqlite").read_bytes()
+    for command in (["status"], ["alarms"], ["export", "--output", str(tmp_path / "x.parquet")]):
+        assert run(["watch", command[0], settings, *command[1:]]) == 2
+        assert "holds no store of a watch" in capsys.readouterr().err
+    assert (tmp_path / "other.sqlite").read_bytes() == before

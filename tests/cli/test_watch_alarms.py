@@ -149,3 +149,15 @@ def test_a_password_in_settings_that_are_wrong_is_not_printed(watched, ask):
     assert code == 2
     assert "sent readable" in said
     assert "very-secret" not in said
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "99", "1" + "0" * 30])
+def test_a_number_of_no_alarm_is_said(ask, number):
+    code, said = ask("--acknowledge", number)
+    assert code == 2
+    assert f"There is no alarm {number}" in said
+
+
+def test_a_word_that_is_no_text_is_stored_all_the_same(ask):
+    assert ask("--acknowledge", "1", "--comment", "strike \udcff", "--by", "Ana\udcff")[0] == 0
+    assert ask("--silence", "company=\udcff", "--for", "2d", "--why", "\udcff", "--by", "Ana")[0] == 0

@@ -88,3 +88,46 @@ def test_a_faulty_file_of_companies_is_said(tmp_path, text, said):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(CallError, match=said):
         Companies.read(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SOURCES + "store: [postgresql://me:hunter2@host/name]\n",
+        SOURCES + "storee: postgresql://me:hunter2@host/name\n",
+        SOURCES + "bundles: http://me:hunter2@host\n",
+        "sources: [{kind: sql, url: 'postgresql://me:hunter2@host:port/name', table: posts}]\n",
+        "sources: [{kind: feed, url: 'ftp://me:hunter2@host/rss'}]\n",
+        "sources: [{kind: redis, url: ['redis://me:hunter2@host'], stream: posts}]\n",
+        "sources: [{kind: kafka, password: hunter2}]\n",
+        "sources: [{password: hunter2}]\n",
+        "sources: {password: hunter2}\n",
+    ],
+)
+def test_no_password_is_said(tmp_path, text):
+    with pytest.raises(SettingsError) as told:
+        read_watch_settings(written(tmp_path, text))
+    assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('store: ""', "store: it is empty; expected a file"),
+        ('store: "a\\0b"', "store: a path has no NUL character"),
+        ("store: ~nobody-of-this-name/watch.sqlite", "store: there is no such user"),
+        ("companies: ~nobody-of-this-name/companies.csv", "companies: there is no such user"),
+        ("most_ahead_minutes: 1.0e+300", "most_ahead_minutes: Input should be less than or equal to"),
+        ("keep_days: 1000000000000", "keep_days: Input should be less than or equal to"),
+        ("answer_again_days: 1000000000000", "answer_again_days: Input should be less than or equal to"),
+    ],
+)
+def test_what_no_store_or_time_can_be_is_said(tmp_path, text, said):
+    with pytest.raises(SettingsError, match=said):
+        read_watch_settings(written(tmp_path, SOURCES + text + "\n"))
+
+
+@pytest.mark.parametrize("rate", ["0.0000001/week", "10000000/week"])
+def test_very_small_and_large_rates_of_false_alarms(tmp_path, rate):
+    settings = read_watch_settings(written(tmp_path, SOURCES + f"false_alarms: {rate}\n"))
+    assert settings.allowed.number == float(rate.split("/")[0])

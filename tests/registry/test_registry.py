@@ -162,6 +162,11 @@ def test_it_needs_no_torch(registry):
     [
         ("nonsense", "is no URL of one; expected a URL such as sqlite:///registry.sqlite"),
         ("oracle9+none://host/name", "is no URL of one"),
+        ("oracle9+none://me:hunter2@host/name", "is 'oracle9+none://me:***@host/name', which is no URL of one"),
+        (
+            "postgresql+psycopg://me:hunter2@host:port/name",
+            "is 'postgresql+psycopg://…', which is no URL of one",
+        ),
         ("sqlite:////no/such/folder/r.sqlite", "unable to open database file. See that it runs"),
     ],
 )

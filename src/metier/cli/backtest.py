@@ -23,10 +23,10 @@ from metier.cli.row_options import parted, reading_options, text_option
 from metier.cli.speech import lang_option, spoken
 from metier.data import Rows, read
 from metier.data.output_files import check_output, text_output
-from metier.data.splitting_columns import as_seconds
 from metier.errors import CallError, MissingColumnError
 from metier.machine import usable_cores
 from metier.monitoring.alarms import LASTING
+from metier.monitoring.archive_times import archive_seconds
 from metier.monitoring.backtest import Backtest
 from metier.monitoring.backtest import backtest as watched
 from metier.monitoring.budget import FalseAlarms
@@ -119,7 +119,7 @@ def backtest(
     rows = read(file, **given)
     if rows.roles.time is None:
         raise CallError(f"No column of {rows.origin} is known as the time. Name it with --time.")
-    seconds, texts = as_seconds(rows), list(rows.texts)
+    seconds, texts = archive_seconds(rows), list(rows.texts)
     with ProgressLines() as listener:
         columns = _columns(rows, by or ()) | _answers(bundle, texts, threads or usable_cores(), listener)
         found = watched(

@@ -23,6 +23,7 @@ from metier.continual.update.feature_source import FeatureSource, feature_source
 from metier.progress import Listener
 from metier.selection.labelled_rows import labelled_rows
 from metier.serving.prediction_log import PredictionLog
+from metier.serving.prediction_log.erasing import check_is_store
 from metier.serving.reviews import ReviewStore
 
 MOST_SHOWN = 10
@@ -98,8 +99,10 @@ def feedback(
     Answers that wait for a person (metier serve --review) are put into the queue, too, and asked first; what is decided
     there is told to the service, and what reviewers decided is learned as it is.
     """
-    store, where = QueueStore(queue), predictions if "://" in predictions else Path(predictions)
-    reviews = ReviewStore(where)
+    where = predictions if "://" in predictions else Path(predictions)
+    check_is_store(where)
+    load_bundle(bundle)  # What is wrong with the call is said before a queue is made.
+    store, reviews = QueueStore(queue), ReviewStore(where)
     exchanged = exchange_reviews(reviews, store)
     reviewers = {str(one.decided_by) for one in reviews.list(state="decided", limit=MOST_REVIEWS)}
     with ProgressLines() as listener:

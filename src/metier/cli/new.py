@@ -16,6 +16,7 @@ from metier.cli.console import ProgressLines, answer_console, count, figures_tab
 from metier.cli.row_options import reading_options, text_option
 from metier.cli.speech import lang_option, spoken, with_language
 from metier.data import Rows, read
+from metier.data.output_files import make_folder, output_errors
 from metier.errors import CallError
 
 SHOWN_DESCRIPTIONS = 60  # Characters.
@@ -76,6 +77,7 @@ def new(
     else:
         proposal = proposal_of(read_sentence(sentence))
     given = None if rows is None else read(rows, text=text, **how)
+    make_folder(output.parent)
     with ProgressLines() as listener:
         written = write_proposal(proposal, output, rows=given, base=base, listener=listener)
     facts = _facts(proposal, written, given)
@@ -84,7 +86,9 @@ def new(
 
 def _check_folder(folder: Path) -> None:
     """Refuse a folder that holds something, which would be lost."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    with output_errors(folder):
+        is_taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if is_taken:
         raise CallError(
             f"{folder} is there already, and nothing in it is replaced. Name a new folder with --output."
         )

@@ -80,8 +80,8 @@ def _moment(written: str | None) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(written)
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise CallError(
             f"--since is {written!r}; expected a day or a time, such as 2026-12-01 or 2026-12-01T06:00."
         ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

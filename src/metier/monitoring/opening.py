@@ -18,6 +18,9 @@ from metier.monitoring.store.watch_store import WatchStore
 from metier.monitoring.watch_settings import WatchSettings
 from metier.monitoring.watching import Observer, Watch
 from metier.progress import Listener, ignore
+from metier.registry.database import shown_url
+
+PERIOD = "period"  # In the state of a store.
 
 
 @contextmanager
@@ -38,7 +41,8 @@ def opened_watch(
     Raises
     ------
     CallError
-        If a bundle or a file is missing, or a bundle answers something else than texts.
+        If a bundle or a file is missing, a bundle answers something else than texts, or the store counts by another
+        period.
     InUseError
         If another process watches with this store.
     WatchStoreError
@@ -50,6 +54,9 @@ def opened_watch(
         store = WatchStore(settings.store)
         closes.callback(store.close)
         closes.enter_context(store.watching())
+        if store.state(PERIOD) is None:
+            store.set_state(PERIOD, settings.period)
+        _check_period(store, settings)
         follow_versions(store, settings, answerer, listener=listener)
         sources = [build_source(one) for one in settings.sources]
         intake = Intake(store, settings, answerer)
@@ -71,4 +78,20 @@ def existing_store(settings: WatchSettings) -> WatchStore:
     where = settings.store
     if "://" not in where and not Path(where).is_file():
         raise CallError(f"There is no store {where} yet. Begin one with: metier watch run SETTINGS")
-    return WatchStore(where)
+    store = WatchStore(where, may_be_new=False)
+    try:
+        _check_period(store, settings)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _check_period(store: WatchStore, settings: WatchSettings) -> None:
+    """Raise `CallError` where a store counts by another period than the settings say: its numbers would mean others."""
+    known = store.state(PERIOD)
+    if known not in (None, settings.period):
+        raise CallError(
+            f"The store {shown_url(settings.store)} counts by the {known}, and the settings say period: "
+            f"{settings.period}. Say period: {known}, or name another store. Nothing was changed."
+        )

@@ -12,12 +12,13 @@ from metier.given_files import FileFaultError, given_yaml
 from metier.monitoring.alerts import AlertSettings
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.counting import MOST_NAMES
-from metier.monitoring.given_paths import FOLDER, GivenPath
+from metier.monitoring.given_paths import FOLDER, GivenPath, expanded_path
 from metier.monitoring.signals import DETECTORS
 from metier.monitoring.sources import AnySource, check_names
 from metier.registry.registry import CHAMPION, Registry
 
 REGISTERED = "@"  # Between the name of a model in a registry and its alias.
+MOST_MINUTES, MOST_DAYS = 527_040, 36_525  # A year, and a century.
 # As keys of a series and of the versions that counted it.
 Name = Annotated[str, StringConstraints(pattern=r"^[^=,\s]{1,40}$")]
 
@@ -43,13 +44,20 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     )
     period: Literal["day", "hour"] = Field(default="day", description="What is counted in, in UTC.")
     allowed_lateness_hours: float = Field(
-        default=1, ge=0, description="How long after its end a period waits for messages of each source."
+        default=1,
+        ge=0,
+        description="How long after its end a period waits for messages of each source.",
     )
     patience_hours: float = Field(
-        default=6, gt=0, description="Longest wait for a source that has nothing new, or fails."
+        default=6,
+        gt=0,
+        description="Longest wait for a source that has nothing new, or fails.",
     )
     most_ahead_minutes: float = Field(
-        default=10, ge=0, description="Messages dated further ahead of the clock are refused."
+        default=10,
+        ge=0,
+        le=MOST_MINUTES,
+        description="Messages dated further ahead of the clock are refused.",
     )
     false_alarms: str = Field(default="1/week", description="Allowed over all series together.")
     drift_false_alarms: str = Field(
@@ -63,7 +71,7 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
         default=None, description="CSV file with the labels that people gave those: source, id, label."
     )
     keep_days: int | None = Field(
-        default=None, ge=8, description="Days after which messages are removed; counts stay."
+        default=None, ge=8, le=MOST_DAYS, description="Days after which messages are removed; counts stay."
     )
     text: Literal["masked", "none"] = Field(
         default="masked", description="Keep texts without their personal data, or none."
@@ -71,12 +79,22 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     model_change: Literal["answer_again", "break"] = Field(
         default="answer_again", description="What follows where another version of a bundle answers."
     )
-    answer_again_days: int = Field(default=98, ge=1, description="How far back messages are answered again.")
-    poll_seconds: float = Field(
-        default=5, gt=0, description="How long after the end of a source it is read again."
+    answer_again_days: int = Field(
+        default=98, ge=1, le=MOST_DAYS, description="How far back messages are answered again."
     )
-    threads: int = Field(default=1, ge=1, description="Threads of each bundle.")
+    poll_seconds: float = Field(
+        default=5, gt=0, le=86_400, description="How long after the end of a source it is read again."
+    )
+    threads: int = Field(default=1, ge=1, le=1_024, description="Threads of each bundle.")
     alerts: AlertSettings = Field(default=AlertSettings(), description="Who is told, and how.")
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, where: str) -> str:
+        if not where.strip():
+            raise ValueError("it is empty; expected a file, such as watch.sqlite, or the URL of a database")
+        path = expanded_path(Path(where))
+        return where if "://" in where else str(path)
 
     @field_validator("by", mode="before")
     @classmethod
@@ -98,9 +116,10 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     @classmethod
     def _check_false_alarms(cls, written: str) -> str:
         try:
-            return str(FalseAlarms.of(written))
+            FalseAlarms.of(written)
         except MetierError as error:
             raise ValueError(str(error)) from None
+        return written
 
     @field_validator("detector")
     @classmethod
@@ -167,9 +186,14 @@ def _sentence(fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{where}: missing, and it must be there"
     message = str(fault["msg"]).removeprefix("Value error, ").removesuffix(".")
-    if fault["loc"][:1] == ("alerts",):  # What was found may be a password.
+    if fault["loc"][:1] == ("alerts",) or _may_hold_secret(fault["input"]):
         return f"{where}: {message}"
     return f"{where}: {message}; found {fault['input']!r:.60}"
+
+
+def _may_hold_secret(value: Any) -> bool:
+    """Whether a value, or one in it, may be a URL, which has its password in it."""
+    return any(sign in repr(value) for sign in ("://", "@", "password", "token", "secret"))
 
 
 def _nearest(loc: Sequence[Any]) -> str:

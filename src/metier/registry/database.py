@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from metier.errors import CallError, MetierError, RegistryError
 
@@ -124,13 +125,13 @@ def known_database(
         engine = create_engine(url, connect_args={"timeout": wait_seconds} if is_sqlite else {}, **how)
     except ModuleNotFoundError as missing:
         raise CallError(
-            f"The database {_shown(url)} needs the package {missing.name}, which is not installed. Install it with: "
+            f"The database {shown_url(url)} needs the package {missing.name}, which is not installed. Install it with: "
             f"pip install {missing.name}"
         ) from None
-    except (ArgumentError, NoSuchModuleError):
+    except (ArgumentError, NoSuchModuleError, ValueError):  # ValueError: a port that is no number.
         raise CallError(
-            f"The database is {url!r}, which is no URL of one; expected a URL such as sqlite:///registry.sqlite or "
-            "postgresql+psycopg://host/name."
+            f"The database is {shown_url(url)!r}, which is no URL of one; expected a URL such as "
+            "sqlite:///registry.sqlite or postgresql+psycopg://host/name."
         ) from None
     if is_sqlite:
         event.listen(engine, "connect", _settle_sqlite)
@@ -138,8 +139,29 @@ def known_database(
     return Database(engine, what, tables.sorted_tables[0].name, error)
 
 
-def _shown(url: str) -> str:
-    return make_url(url).render_as_string(hide_password=True)
+def shown_url(url: str) -> str:
+    """Give the URL of a database without its password; of what is no such URL, what stands before the password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return f"{url.partition('://')[0]}://…" if "://" in url else url
+
+
+def lacks_table(url: str, name: str) -> bool:
+    """Whether a database can be read and has no such table, so that it is of something else; nothing is made in it."""
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
+        return False  # Whoever opens it next says what is wrong.
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    if file and not Path(file).exists():
+        return True  # SQLite would make it.
+    try:
+        return not inspect(engine).has_table(name)
+    except SQLAlchemyError:
+        return False
+    finally:
+        engine.dispose()
 
 
 def _settle_sqlite(connection: object, _: object) -> None:

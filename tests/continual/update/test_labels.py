@@ -38,6 +38,8 @@ def test_ids_are_never_given_again(table):
         (([], ["rate,fee=age"], []), "already"),
         (([], [], ["pin"]), "no label of the bundle"),
         ((["card"], [], []), "old=new"),
+        ((["card=cards", "card=bank card"], [], []), "two names, 'cards' and 'bank card'"),
+        ((["card=card"], [], []), "the name that it has"),
     ],
 )
 def test_what_cannot_be_done_is_said(table, edits, said):

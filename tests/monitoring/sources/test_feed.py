@@ -144,3 +144,29 @@ def test_what_is_no_feed_is_said(tmp_path):
 )
 def test_html_is_taken_off(marked, shown):
     assert plain_text(marked) == shown
+
+
+def test_a_name_and_a_password_in_the_url_are_sent_and_never_said():
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.headers["Authorization"])
+            self.send_error(401 if len(seen) > 1 else 200)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    read = reading(url=f"http://me:hunter2%40@127.0.0.1:{server.server_port}/rss")
+    told = []
+    for _ in range(2):
+        with pytest.raises(SourceError) as error:
+            read()
+        told.append(str(error.value))
+    server.shutdown()
+    server.server_close()
+    assert seen == ["Basic bWU6aHVudGVyMkA="] * 2
+    assert not any("hunter2" in one for one in told)
+    assert f"http://127.0.0.1:{server.server_port}/rss" in told[1]

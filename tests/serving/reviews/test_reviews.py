@@ -102,6 +102,22 @@ def test_wrong_decisions_are_said(serve):
     assert client.get(place).json()["status"] == "waiting"
 
 
+@pytest.mark.parametrize("body", [b'{"decision": ["refund"]}', b'{"decision": 1e999}', b'{"decision": -1e999}'])
+def test_a_decision_that_could_not_be_given_is_refused(serve, body):
+    client = serve()
+    place = f"/v1/reviews/{ask(client, UNSURE)[0]['prediction_id']}"
+    answer = client.post(place, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert client.get("/v1/reviews").json()["reviews"][0]["status"] == "waiting"
+
+
+@pytest.mark.parametrize(("after", "n"), [(10**30, 0), (-(10**30), 1)])
+def test_a_list_is_asked_from_any_number(serve, after, n):
+    client = serve()
+    ask(client, UNSURE)
+    assert len(client.get("/v1/reviews", params={"after": after}).json()["reviews"]) == n
+
+
 def test_a_withheld_answer_is_not_shown_before_it_is_decided(serve):
     client = serve({**POLICY, "answer": "withheld"})
     answer = client.post("/v1/predict", json={"text": UNSURE}).json()

@@ -372,7 +372,7 @@ class QueueStore:
 
 
 def _digest(secret: bytes, subject: str) -> str:
-    return hmac.new(secret, subject.strip().encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret, subject.strip().encode(errors="replace"), hashlib.sha256).hexdigest()
 
 
 def _plain(answer: Answer | None) -> dict[str, Any] | None:

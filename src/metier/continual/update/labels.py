@@ -53,7 +53,15 @@ class Edits:
     @classmethod
     def parse(cls, renames: Iterable[str] = (), merges: Iterable[str] = (), splits: Iterable[str] = ()) -> Self:
         """Read `a=b`, `a,b=c` and `a`; raises `CallError` for other forms."""
-        renamed = dict(_sides(one, "--rename", "old=new") for one in renames)
+        renamed: dict[str, str] = {}
+        for one in renames:
+            old, new = _sides(one, "--rename", "old=new")
+            if renamed.setdefault(old, new) != new:
+                raise CallError(
+                    f"--rename gives {old!r} two names, {renamed[old]!r} and {new!r}. Keep one of them."
+                )
+            if old == new:
+                raise CallError(f"--rename {one} gives a label the name that it has. Leave it out.")
         merged = []
         for one in merges:
             names, name = _sides(one, "--merge", "a,b=c")

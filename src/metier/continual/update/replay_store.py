@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from metier.errors import CallError, ReplayStoreError
-from metier.registry.database import Database, open_database
+from metier.registry.database import Database, lacks_table, open_database
 from metier.text.duplicates import text_keys
 from metier.text.personal_data import masked
 
@@ -149,7 +149,7 @@ class ReplayStore:
 
     def digest(self, subject: str) -> str:
         """Give what stands for somebody in the store."""
-        return hmac.new(self._secret, subject.strip().encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._secret, subject.strip().encode(errors="replace"), hashlib.sha256).hexdigest()
 
     def sealed(self, row: ReplayRow) -> ReplayRow:
         """Give a row with the digest of its subject."""
@@ -178,6 +178,10 @@ def erase_replayed(path: Path, subject: str) -> int:
     if not path.is_file():
         raise CallError(
             f"There is no replay store at {path}. Name the file that metier update was given with --replay."
+        )
+    if lacks_table(f"sqlite:///{path}", ROWS.name):
+        raise CallError(
+            f"{path} holds no replay store. Name the file that metier update was given with --replay. Nothing was changed."
         )
     store = ReplayStore(path)
     try:

@@ -24,6 +24,7 @@ from metier.continual.update.result import JudgedRows, UpdateResult
 from metier.continual.update.state import FORMAT, UpdateState, read_state
 from metier.continual.update.update_rows import LabelledTexts
 from metier.continual.update.updated_bundle import Files, HeadFiles, Updated, write_updated
+from metier.data.output_files import make_folder
 from metier.errors import CallError
 from metier.evaluation.softmax import softmax
 from metier.file_locks import held
@@ -87,7 +88,7 @@ def update(
     prepared = prepare(model, rows, old=old, test=test, options=options, listener=listener, **how)
     is_done = _is_done(place, prepared.digest, overwrite=overwrite)
     work = parts_of(place)
-    work.mkdir(parents=True, exist_ok=True)
+    make_folder(work)
     with held(work / "lock", what=place):
         source = prepared.source(work)
         if not is_done:
@@ -119,7 +120,7 @@ def _rehearsed(
     if place.exists() and not (overwrite and (place / MANIFEST_FILE).is_file()):
         raise _taken(place)
     work = parts_of(place)
-    work.mkdir(parents=True, exist_ok=True)
+    make_folder(work)
     try:
         with held(work / "lock", what=place):
             return rehearse(

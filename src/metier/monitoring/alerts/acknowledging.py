@@ -11,8 +11,10 @@ from metier.monitoring.alerts.outbox import DEAD
 from metier.monitoring.alerts.planning import WAITING
 from metier.monitoring.alerts.silencing import Silence, is_silenced, silences_since
 from metier.monitoring.store.tables import DELIVERIES, FINDINGS
+from metier.text.normalisation import replace_surrogates
 
 LONGEST_COMMENT = 2_000
+MOST_NUMBER = 2**63 - 1  # That databases take.
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,16 @@ def acknowledge(connection: Connection, number: int, *, by: str, comment: str, n
     CallError
         If there is no such alarm, or somebody has taken it on already.
     """
-    row = connection.execute(select(FINDINGS).where(FINDINGS.c.number == number)).mappings().first()
+    asked = select(FINDINGS).where(FINDINGS.c.number == number)
+    row = connection.execute(asked).mappings().first() if 0 < number <= MOST_NUMBER else None
     if row is None:
         raise CallError(f"There is no alarm {number}. List them with metier watch alarms SETTINGS.")
     if row["acknowledged"] is not None:
         raise CallError(
             f"Alarm {number} was acknowledged by {row['acknowledged_by']!r} already. Nothing was changed."
         )
-    values = {"acknowledged": now, "acknowledged_by": by, "comment": comment[:LONGEST_COMMENT]}
+    told = {"acknowledged_by": replace_surrogates(by), "comment": replace_surrogates(comment)[:LONGEST_COMMENT]}
+    values = {"acknowledged": now, **told}
     connection.execute(update(FINDINGS).where(FINDINGS.c.number == number).values(**values))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select
 from metier.errors import CallError
 from metier.monitoring.alerts.notices import Told
 from metier.monitoring.store.tables import SILENCES
+from metier.text.normalisation import replace_surrogates
 
 LONGEST_SECONDS = 366 * 86_400.0
 UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
@@ -49,7 +50,8 @@ def add_silence(
         raise CallError("A silence needs what it matches, such as company=Acme or kind=drift.")
     if not 0 < seconds <= LONGEST_SECONDS:
         raise CallError("A silence lasts a year at most. Give a shorter time, such as 2d.")
-    ends = now + seconds
+    ends, who, why = now + seconds, replace_surrogates(who), replace_surrogates(why)
+    matches = {replace_surrogates(name): replace_surrogates(value) for name, value in matches.items()}
     made = connection.execute(
         insert(SILENCES).values(matches=dict(matches), starts=now, ends=ends, who=who, why=why)
     )

@@ -1,5 +1,6 @@
 """An RSS or Atom feed, over HTTP or from a file: fetched again only where it has changed."""
 
+import base64
 import calendar
 import hashlib
 import html
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from pydantic import Field, model_validator
 
@@ -25,6 +27,7 @@ from metier.monitoring.sources.times import read_time
 MOST_BYTES = 20_000_000  # Of a feed.
 UNCHANGED = 304
 _MARK = re.compile(r"<!--|-->|<(/?)([a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>|<[!?][^<>]*>")
+_USER = re.compile(r"(?<=//)[^/?#]*@")  # Of a URL: a name and a password.
 _ENTITY = re.compile(rb"<!ENTITY[^>]*>")  # Feeds need none of their own, and some grow without end.
 _BREAKS = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6"})
 _UNSEEN = frozenset({"script", "style"})
@@ -37,7 +40,7 @@ class FeedSettings(SourceSettings, frozen=True):
     url: str | None = Field(default=None, pattern=r"^https?://", description="Where it is.")
     path: GivenPath | None = Field(default=None, description="Or a file.")
     every_seconds: float = Field(default=300, ge=0, description="Between two times that it is fetched.")
-    timeout_seconds: float = Field(default=30, gt=0, description="Of one answer.")
+    timeout_seconds: float = Field(default=30, gt=0, le=86_400, description="Of one answer.")
     agent: str = Field(default="metier", description="What it says it is.")
 
     @model_validator(mode="after")
@@ -109,8 +112,11 @@ class Feed:
         headers = {"User-Agent": self._settings.agent, "If-None-Match": known.get("etag")}
         headers |= {"If-Modified-Since": known.get("modified")}
         request = urllib.request.Request(  # noqa: S310  # Settings take http and https alone.
-            str(self._settings.url), headers={name: value for name, value in headers.items() if value}
+            self._where(), headers={name: value for name, value in headers.items() if value}
         )
+        if user := _USER.search(str(self._settings.url)):
+            signed = base64.b64encode(unquote(user[0].removesuffix("@")).encode()).decode()
+            request.add_unredirected_header("Authorization", f"Basic {signed}")
         try:
             with urllib.request.urlopen(request, timeout=self._settings.timeout_seconds) as answer:  # noqa: S310
                 told = {"etag": answer.headers.get("ETag"), "modified": answer.headers.get("Last-Modified")}
@@ -136,7 +142,10 @@ class Feed:
         return [_record(entry, found.feed) for entry in reversed(found.entries)]
 
     def _where(self) -> str:
-        return str(self._settings.url or self._settings.path)
+        """Give the address, without the name and the password that may stand in it."""
+        if self._settings.url is None:
+            return str(self._settings.path)
+        return _USER.sub("", self._settings.url)
 
     def acknowledge(self, position: Position) -> None:
         """Nothing is kept of it here: the position is all."""

@@ -30,7 +30,9 @@ class KafkaSettings(SourceSettings, frozen=True):
     servers: str = Field(default="127.0.0.1:9092", description="HOST:PORT, several with commas.")
     topic: str = Field(min_length=1)
     group: str = Field(default="metier", min_length=1, description="Consumers of a group share its partitions.")
-    join_seconds: float = Field(default=60, gt=0, description="How long the group gets to hand out partitions.")
+    join_seconds: float = Field(
+        default=60, gt=0, le=86_400, description="How long the group gets to hand out partitions."
+    )
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     username: str | None = None

@@ -38,7 +38,7 @@ class RedisSettings(SourceSettings, frozen=True):
         gt=0,
         description="After which entries that another consumer did not acknowledge are taken over.",
     )
-    timeout_seconds: float = Field(default=10, gt=0, description="Of one answer.")
+    timeout_seconds: float = Field(default=10, gt=0, le=86_400, description="Of one answer.")
 
 
 def build_source(settings: RedisSettings) -> "RedisStream":

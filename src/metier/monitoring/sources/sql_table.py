@@ -56,7 +56,7 @@ class SqlSettings(SourceSettings, frozen=True):
     def _is_url(cls, url: str) -> str:
         try:
             make_url(url)
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # ValueError: a port that is no number.
             raise ValueError("this is no URL of a database; expected one as sqlite:///file.sqlite") from None
         return url
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
+from metier.data.output_files import make_folder
 from metier.errors import CallError, InUseError, WatchStoreError
 from metier.file_locks import held
 from metier.monitoring.alerts.recording import record_findings
@@ -26,7 +27,7 @@ from metier.monitoring.store.reading import SourceState, WatchedMessage
 from metier.monitoring.store.series_counts import SeriesCount, read_counts
 from metier.monitoring.store.stored import StoredBatch
 from metier.monitoring.store.tables import METADATA, PERIODS, SCHEMA, SECRETS, STATE
-from metier.registry.database import Database, known_database
+from metier.registry.database import Database, known_database, lacks_table, shown_url
 
 WAIT_SECONDS = 30.0  # For another process that writes.
 WATCH = 0x7761746368  # Of PostgreSQL's advisory locks.
@@ -39,17 +40,26 @@ class WatchStore:
     ----------
     where : Path or str
         An SQLite file, made where it is missing; or the URL of a database, as SQLAlchemy writes it.
+    may_be_new : bool, default=True
+        Whether a store is made where there is none.
     wait_seconds : float
         How long SQLite waits for another process that writes.
 
     Raises
     ------
+    CallError
+        If there is none, and it may not be made.
     WatchStoreError
         If the database cannot be used, or a later version of Metier made it.
     """
 
-    def __init__(self, where: Path | str, *, wait_seconds: float = WAIT_SECONDS):
+    def __init__(self, where: Path | str, *, may_be_new: bool = True, wait_seconds: float = WAIT_SECONDS):
         self.url = store_url(where)
+        if not may_be_new and lacks_table(self.url, SCHEMA.version_table):
+            raise CallError(
+                f"{shown_url(str(where))} holds no store of a watch. Name the file or URL that its settings have. Nothing "
+                "was changed."
+            )
         self.database = known_database(
             self.url, METADATA, what="watch", error=WatchStoreError, wait_seconds=wait_seconds
         )
@@ -238,7 +248,11 @@ def store_url(where: Path | str) -> str:
     if isinstance(where, str) and "://" in where:
         return where
     path = Path(where).absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise CallError(
+            f"{where} is a folder, and a store is a file. Name one in it, such as {path / 'watch.sqlite'}."
+        )
+    make_folder(path.parent)
     return f"sqlite:///{path}"
 
 
@@ -261,7 +275,7 @@ def erase_watched(where: str, subject: str) -> int:
         raise CallError(
             f"There is no store of a watch at {where}. Name the file or URL that its settings have."
         )
-    store = WatchStore(where)
+    store = WatchStore(where, may_be_new=False)
     try:
         return store.erase(subject)
     finally:

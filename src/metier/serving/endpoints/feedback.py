@@ -20,7 +20,7 @@ SAYS = ("correction", "thumb", "comment")
 MOST_NAMED = 10
 
 
-class FeedbackRequest(BaseModel, frozen=True, extra="allow", strict=True):
+class FeedbackRequest(BaseModel, frozen=True, extra="allow", strict=True, allow_inf_nan=False):
     """Feedback on one answer: at least one of a correction, a thumb and a comment."""
 
     prediction_id: str = Field(description="The `prediction_id` of the answer.")
@@ -96,7 +96,7 @@ def labels_of(service: Service, about: Prediction) -> Sequence[str] | None:
     return None
 
 
-def check_correction(correction: Correction, labels: Sequence[str]) -> None:
+def check_correction(correction: Correction, labels: Sequence[str], *, field: str = "correction") -> None:
     """Raise RefusalError (422) where a correction names no label of the model."""
     if correction is None:
         return
@@ -105,7 +105,7 @@ def check_correction(correction: Correction, labels: Sequence[str]) -> None:
             some = ", ".join(labels[:MOST_NAMED]) + (", ..." if len(labels) > MOST_NAMED else "")
             hint = suggest(str(label), labels)
             message = f"The model has no label {quoted(label)}.{hint} Its labels: {some}."
-            raise RefusalError(422, "unknown_label", message, field="correction")
+            raise RefusalError(422, "unknown_label", message, field=field)
 
 
 def _kept(

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from metier.serving.reviews.review_store import Review
 
 MOST_LISTED = 500
+MOST_NUMBER = 2**63 - 1  # That databases take.
 
 
-class Decision(BaseModel, frozen=True, extra="forbid", strict=True):
+class Decision(BaseModel, frozen=True, extra="forbid", strict=True, allow_inf_nan=False):
     """What a person says that the answer is."""
 
     decision: str | float | list[str] = Field(description="A label, several, a number, or a text.")
@@ -35,6 +36,7 @@ def build_list(service: Service) -> Callable[..., Any]:
         state: Literal["waiting", "decided"] | None = None, after: int = 0, limit: int = 50
     ) -> Response:
         """List answers that wait for a person, the oldest first; go on with the `next` of the list as `after`."""
+        after = max(-1, min(after, MOST_NUMBER))
         found = await service.reviews.list(state=state, after=after, limit=max(1, min(limit, MOST_LISTED)))
         facts: dict[str, Any] = {"reviews": [_facts(one) for one in found]}
         return JSONResponse(facts | {"next": found[-1].number if found else after})
@@ -62,7 +64,8 @@ def build_decision(service: Service) -> Callable[..., Any]:
         about = _found(await service.reviews.find(review_id), review_id)
         labels = _labels(service, about)
         if labels is not None:
-            check_correction(asked.decision, labels)
+            check_correction(asked.decision, labels, field="decision")
+        _check_form(asked.decision, about.answer)
         comment = None if asked.comment is None else service.predictions.kept_text(asked.comment)
         found = await service.reviews.decide(review_id, asked.decision, by=caller_of(request), comment=comment)
         stands = _found(found, review_id)
@@ -137,6 +140,19 @@ def _read(found: Any) -> Decision:
         return Decision.model_validate(found)
     except ValidationError as error:
         raise refusal_of_fields(error) from None
+
+
+def _check_form(decision: Any, answer: Mapping[str, Any]) -> None:
+    """Raise RefusalError (422) where a decision could not be given in place of the answer."""
+    found = f"{decision!r:.40}"
+    if "labels" in answer:
+        is_right = isinstance(decision, list)
+        message = f"The answer is a list of labels, and the decision is {found}. Give a list of labels, too."
+    else:
+        is_right = isinstance(decision, str) or not answer.keys() & {"label", "text"}
+        message = f"The answer is one text, and the decision is {found}. Give one text, too."
+    if not is_right:
+        raise RefusalError(422, "bad_request", message, field="decision")
 
 
 def _labels(service: Service, about: "Review") -> tuple[str, ...] | None:

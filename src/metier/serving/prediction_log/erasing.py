@@ -3,9 +3,22 @@
 from pathlib import Path
 
 from metier.errors import CallError
+from metier.registry.database import lacks_table, shown_url
 from metier.serving.prediction_log.prediction_log import DATABASE, PredictionLog
+from metier.serving.prediction_log.tables import PREDICTIONS
 
 WAIT_SECONDS = 30.0  # For the services that write.
+
+
+def check_is_store(store: Path | str) -> None:
+    """Raise `CallError` where there is no store of predictions; nothing is made there."""
+    is_url = isinstance(store, str) and "://" in store
+    url = str(store) if is_url else f"sqlite:///{(Path(store) / DATABASE).absolute()}"
+    if (not is_url and not (Path(store) / DATABASE).is_file()) or lacks_table(url, PREDICTIONS.name):
+        raise CallError(
+            f"There is no store of predictions in {shown_url(str(store))}. Name the folder that metier serve was given "
+            "with --log-predictions."
+        )
 
 
 def erase_subject(store: Path | str, subject: str) -> int:
@@ -25,12 +38,7 @@ def erase_subject(store: Path | str, subject: str) -> int:
     PredictionLogError
         If its database cannot be used.
     """
-    is_url = isinstance(store, str) and "://" in store
-    if not is_url and not (Path(store) / DATABASE).is_file():
-        raise CallError(
-            f"There is no store of predictions in {store}. Name the folder that metier serve was given with "
-            "--log-predictions."
-        )
+    check_is_store(store)
     log = PredictionLog(store, wait_seconds=WAIT_SECONDS)
     try:
         return log.erase(subject)

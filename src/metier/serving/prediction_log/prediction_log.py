@@ -53,7 +53,7 @@ class PredictionLog:
 
     def digest(self, subject: str) -> str:
         """Give what stands for somebody in the store: HMAC-SHA256 with a secret of the store."""
-        return hmac.new(self._secret, subject.strip().encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._secret, subject.strip().encode(errors="replace"), hashlib.sha256).hexdigest()
 
     def write(self, predictions: Sequence[Prediction], *, may_be_there: bool = False) -> int:
         """Store predictions in one transaction, and give how many are new; their subjects are stored as digests.
