@@ -175,7 +175,7 @@ def check_watch_settings(
     except ValidationError as error:
         raise SettingsError([_sentence(one) for one in error.errors()], origin=origin) from None
     bundles = with_registered(settings.bundles, settings.registry)
-    where = settings.store if "://" in settings.store else str(folder / Path(settings.store).expanduser())
+    where = settings.store if "://" in settings.store else str(folder / settings.store)
     return settings.model_copy(update={"store": where, "bundles": bundles})
 
 
