@@ -35,8 +35,8 @@ def pages() -> dict[Path, str]:
 
 
 def commands_of(command: click.Command) -> dict[str, click.Command]:
-    """The commands of a group; of any other command none."""
-    return command.commands if isinstance(command, click.Group) else {}
+    """The commands of a group by their names, whatever was imported first; of any other command none."""
+    return dict(sorted(command.commands.items())) if isinstance(command, click.Group) else {}
 
 
 def of_group(command: click.Command, name: str, group: click.Context) -> click.Context:

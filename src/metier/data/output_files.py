@@ -105,6 +105,8 @@ def _why_refused(error: OSError, folder: Path) -> str:
         return "the disk is full. No partial file is left. Free some space, or write to another folder."
     if not folder.is_dir() and error.errno not in REFUSED:
         return _why_no_folder(folder)
+    if error.errno == errno.EEXIST:
+        return f"{error.filename} is a file. Name a file in a folder."
     reason = error.strerror or str(error)
     return f"{reason}. No partial file is left. Check the folder's permissions, or write to another folder."
 

@@ -122,6 +122,7 @@ class Feed:
                 told = {"etag": answer.headers.get("ETag"), "modified": answer.headers.get("Last-Modified")}
                 return answer.read(MOST_BYTES + 1), told
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code == UNCHANGED:
                 return None, {}
             raise
