@@ -33,6 +33,15 @@ LEFT_OUT = {
     "repeated": "left out {rows} said before in the file (row {first})",
     "already_known": "left out {rows} learned before (row {first})",
 }
+# The same in short, where nothing is left.
+WHY_NONE = {
+    "without_text": "{n} without text",
+    "without_label": "{n} without a label",
+    "in_test": "{n} of test",
+    "conflicting": "{n} with two labels",
+    "repeated": "{n} repeated",
+    "already_known": "{n} learned before",
+}
 CORRECTED = "corrected the label of {rows} learned before"
 
 
@@ -194,12 +203,16 @@ def checked_rows(
         notes.append(CORRECTED.format(rows=count_of(int(corrected.sum()), "row")))
     if not kept.any():
         raise EmptyDataError(
-            f"{origin}: none of {len(given):,} rows can be learned ({', '.join(left_out) or 'empty'}). Give rows that are "
-            "new, with a text and a label."
+            f"{origin}: none of {len(given):,} rows can be learned ({_why_none(left_out)}). Give rows that are new, with a "
+            "text and a label."
         )
     rows = given.take(np.flatnonzero(kept))
     new = tuple(sorted(set(rows.labels) - set(known.labels)))
     return UpdateRows(rows, new, left_out, tuple(notes))
+
+
+def _why_none(left_out: Mapping[str, int]) -> str:
+    return ", ".join(WHY_NONE[why].format(n=n) for why, n in left_out.items()) or "empty"
 
 
 def _alike(keys: np.ndarray, labels: Sequence[str], kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
