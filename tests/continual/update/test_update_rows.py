@@ -47,7 +47,7 @@ def test_unknown_labels_and_rows_of_test_are_refused_with_the_cure():
         checked(accepts_new=False)
     with pytest.raises(LeakageError, match=r"1 of 10 rows.*row 10.*--drop-leaks"):
         checked(drop_leaks=False)
-    with pytest.raises(EmptyDataError, match="without_text"):
+    with pytest.raises(EmptyDataError, match="2 without text"):
         checked([("", "card"), ("", "rate")])
 
 
