@@ -131,3 +131,39 @@ def test_what_no_store_or_time_can_be_is_said(tmp_path, text, said):
 def test_very_small_and_large_rates_of_false_alarms(tmp_path, rate):
     settings = read_watch_settings(written(tmp_path, SOURCES + f"false_alarms: {rate}\n"))
     assert settings.allowed.number == float(rate.split("/")[0])
+
+
+COUNTED = (
+    "sources: [{kind: file, path: posts.jsonl, columns: {by: {company: firm}}, constants: {market: EU}}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (COUNTED + "by: [[company, market], [market, company]]", "one combination stands twice"),
+        (COUNTED + "by: [company, topics]", "by: 'topics' is neither a bundle nor in `by`"),
+        (COUNTED + "bundles: {company: runs/topics}", "bundles.company: a source says this"),
+        (SOURCES + "by: [topic]", "known are none"),
+        (SOURCES + "store: 'sqlite://'", "kept in memory alone"),
+        (SOURCES + "store: 'sqlite:///:memory:'", "kept in memory alone"),
+        ("sources: []", "sources: expected 1 or more"),
+        ("sources: [{kind: fiel}]", "sources.0: no kind has this name; known are file, folder"),
+        ("sources: [{}]", "sources.0: its kind is missing"),
+        ("sources: [5]", "sources.0: Input should be a valid dictionary"),
+        (SOURCES + "bundles: {topic: }", "bundles.topic: expected the path of a file"),
+    ],
+)
+def test_what_cannot_be_counted_or_read_is_said_once(tmp_path, text, said):
+    with pytest.raises(SettingsError, match="1 fault;") as told:
+        read_watch_settings(written(tmp_path, text + "\n"))
+    assert said in str(told.value)
+
+
+def test_names_of_columns_constants_and_bundles_are_counted_by(tmp_path):
+    by = "by: [[company, market], market, topic]\nbundles: {topic: runs/topics}\n"
+    assert read_watch_settings(written(tmp_path, COUNTED + by)).by == (
+        ("company", "market"),
+        ("market",),
+        ("topic",),
+    )

@@ -1,7 +1,6 @@
 """What a watch does, as `watch.yaml` says it: sources, bundles, what is counted, what is kept, who is told."""
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +12,7 @@ from metier.monitoring.alerts import AlertSettings
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.counting import MOST_NAMES
 from metier.monitoring.given_paths import FOLDER, GivenPath, expanded_path
+from metier.monitoring.settings_faults import sentences_of
 from metier.monitoring.signals import DETECTORS
 from metier.monitoring.sources import AnySource, check_names
 from metier.registry.registry import CHAMPION, Registry
@@ -93,6 +93,10 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     def _check_store(cls, where: str) -> str:
         if not where.strip():
             raise ValueError("it is empty; expected a file, such as watch.sqlite, or the URL of a database")
+        if where.startswith("sqlite") and where.partition("://")[2] in ("", "/", "/:memory:"):
+            raise ValueError(
+                "it would be kept in memory alone and lost; name a file, such as sqlite:///watch.sqlite"
+            )
         path = expanded_path(Path(where))
         return where if "://" in where else str(path)
 
@@ -110,6 +114,8 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
                 raise ValueError(
                     f"each combination has 1 to {MOST_NAMES} names, each once; found {list(names)}"
                 )
+        if len({frozenset(names) for names in by}) < len(by):
+            raise ValueError("one combination stands twice, and would be counted twice; leave one out")
         return by
 
     @field_validator("false_alarms", "drift_false_alarms")
@@ -173,34 +179,29 @@ def check_watch_settings(
     try:
         settings = WatchSettings.model_validate(dict(values), context={FOLDER: folder})
     except ValidationError as error:
-        raise SettingsError([_sentence(one) for one in error.errors()], origin=origin) from None
+        raise SettingsError(sentences_of(error, WatchSettings.model_fields), origin=origin) from None
+    _check_names(settings, origin)
     bundles = with_registered(settings.bundles, settings.registry)
     where = settings.store if "://" in settings.store else str(folder / settings.store)
     return settings.model_copy(update={"store": where, "bundles": bundles})
 
 
-def _sentence(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"]) or "settings"
-    if fault["type"] == "extra_forbidden":
-        return f"{where}: no such setting.{_nearest(fault['loc'])}"
-    if fault["type"] == "missing":
-        return f"{where}: missing, and it must be there"
-    message = str(fault["msg"]).removeprefix("Value error, ").removesuffix(".")
-    if fault["loc"][:1] == ("alerts",) or _may_hold_secret(fault["input"]):
-        return f"{where}: {message}"
-    return f"{where}: {message}; found {fault['input']!r:.60}"
-
-
-def _may_hold_secret(value: Any) -> bool:
-    """Whether a value, or one in it, may be a URL, which has its password in it."""
-    return any(sign in repr(value) for sign in ("://", "@", "password", "token", "secret"))
-
-
-def _nearest(loc: Sequence[Any]) -> str:
-    if len(loc) != 1:
-        return ""
-    near = difflib.get_close_matches(str(loc[0]), list(WatchSettings.model_fields), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+def _check_names(settings: WatchSettings, origin: str) -> None:
+    """Check that what is counted by has one meaning: a bundle, or what a source says of its messages."""
+    said = {name for one in settings.sources for name in (*one.columns.by, *one.constants)}
+    both = sorted(said & settings.bundles.keys())
+    faults = [
+        f"bundles.{name}: a source says this of its messages, too; give the bundle another name"
+        for name in both
+    ]
+    known = sorted(said | settings.bundles.keys())
+    listed = ", ".join(known) or "none"
+    for name in sorted({name for names in settings.by for name in names} - set(known)):
+        faults.append(
+            f"by: {name!r} is neither a bundle nor in `by` of the columns of a source; known are {listed}"
+        )
+    if faults:
+        raise SettingsError(faults, origin=origin)
 
 
 def with_registered(bundles: Mapping[str, Path], folder: Path | None) -> dict[str, Path]:
