@@ -60,3 +60,15 @@ def test_no_test_rows_leak_nothing():
         drop_leaks=False,
     )
     assert len(found.rows) == 1
+
+
+@pytest.mark.parametrize(("one", "other"), [("Card", "card"), ("ｃａｒｄ", "card"), ("Pin", "pin")])
+def test_a_new_label_that_is_another_but_for_case_or_width_is_refused(one, other):
+    with pytest.raises(UnknownLabelError, match=f"new label '{one}' in row 2 differs from '{other}'"):
+        checked([("a first row", other), ("a second row", one)])
+
+
+def test_a_label_of_great_length_is_not_repeated():
+    with pytest.raises(UnknownLabelError) as told:
+        checked([("a row", "L" * 100_000)], accepts_new=False)
+    assert len(str(told.value)) < 600

@@ -19,6 +19,7 @@ from metier.continual.update.labels import Edits, LabelTable, Relabelling
 from metier.continual.update.material import Material
 from metier.continual.update.methods.method import Lesson
 from metier.continual.update.old_rows import OldRows, read_old_rows
+from metier.continual.update.replay_store import check_replay_place
 from metier.continual.update.replaying import Keeping, stored
 from metier.continual.update.state import UpdateState, read_state
 from metier.continual.update.update_rows import (
@@ -159,6 +160,8 @@ def prepare(
 ) -> Prepared:
     """Read and check; raises what `update` does."""
     _check_bundle(bundle)
+    if options.replay is not None:
+        check_replay_place(options.replay)
     options = replace(options, method=full_name(options.method))
     when = f"{datetime.now(UTC):%Y-%m-%d}"
     state = read_state(bundle.folder, bundle.labels)

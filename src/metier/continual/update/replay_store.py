@@ -89,11 +89,14 @@ class ReplayStore:
 
     Raises
     ------
+    CallError
+        If it lies where no store can be, or is the database of another program.
     ReplayStoreError
         If it cannot be used.
     """
 
     def __init__(self, path: Path):
+        check_replay_place(path)
         self.path = path
         self._database: Database = open_database(
             f"sqlite:///{path}", METADATA, what="replay store", error=ReplayStoreError
@@ -173,15 +176,25 @@ class ReplayStore:
             return found
 
 
+def check_replay_place(path: Path) -> None:
+    """Raise `CallError` where a replay store is not and cannot be made; nothing is changed there."""
+    if path.is_dir():
+        raise CallError(f"{path} is a folder, and a replay store is a file. Name one with --replay.")
+    if not path.absolute().parent.is_dir():
+        raise CallError(
+            f"There is no folder {path.parent} for the replay store. Make it, or name another file."
+        )
+    if path.is_file() and path.stat().st_size and lacks_table(f"sqlite:///{path}", ROWS.name):
+        raise CallError(
+            f"{path} holds no replay store. Name the file that metier update was given with --replay. Nothing was changed."
+        )
+
+
 def erase_replayed(path: Path, subject: str) -> int:
     """Remove the rows of a subject from a replay store, and give how many that were; raises CallError without a store."""
     if not path.is_file():
         raise CallError(
             f"There is no replay store at {path}. Name the file that metier update was given with --replay."
-        )
-    if lacks_table(f"sqlite:///{path}", ROWS.name):
-        raise CallError(
-            f"{path} holds no replay store. Name the file that metier update was given with --replay. Nothing was changed."
         )
     store = ReplayStore(path)
     try:

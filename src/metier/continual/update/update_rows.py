@@ -17,11 +17,13 @@ from metier.errors import (
     LeakageError,
     MissingColumnError,
     UnknownLabelError,
+    quoted,
     suggest,
 )
 from metier.figures import count_of
 from metier.text import has_words
 from metier.text.duplicates import text_keys
+from metier.text.normalisation import level
 
 MOST_NAMED = 5
 # What is said of rows that are left out, by why.
@@ -168,7 +170,8 @@ def checked_rows(
     LeakageError
         If rows equal test rows, unless they are to be left out.
     UnknownLabelError
-        If rows have labels that the bundle does not have, unless they are new ones.
+        If rows have labels that the bundle does not have, unless they are new ones; or new ones that are others but for
+        their case.
     EmptyDataError
         If nothing is left.
     """
@@ -235,16 +238,30 @@ def _check_labels(
 ) -> None:
     known = set(labels)
     unknown = [place for place in np.flatnonzero(kept) if given.labels[place] not in known]
+    if accepts_new:
+        _check_alike([given.labels[place] for place in unknown], unknown, labels, origin)
     if not unknown or accepts_new:
         return
     names = sorted({given.labels[place] for place in unknown})
     more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     raise UnknownLabelError(
         f"{origin}: {len(unknown):,} of {len(given):,} rows have labels that the bundle does not know ("
-        f"{', '.join(map(repr, names[:MOST_NAMED]))}{more}), the first in row {unknown[0] + 1}."
+        f"{', '.join(map(quoted, names[:MOST_NAMED]))}{more}), the first in row {unknown[0] + 1}."
         f"{suggest(names[0], labels)} Correct the spelling; or give --new-labels if they are new, --rename old=new if a "
         "label has got another name, --split label if these take its place. Nothing was changed."
     )
+
+
+def _check_alike(new: Sequence[str], places: Sequence[int], labels: Sequence[str], origin: str) -> None:
+    """Refuse a new label that is another one but for case, width or composed letters: it is a slip of the keys."""
+    forms = {level(label): label for label in labels}
+    for label, place in zip(new, places, strict=True):
+        other = forms.setdefault(level(label), label)
+        if other != label:
+            raise UnknownLabelError(
+                f"{origin}: the new label {quoted(label)} in row {place + 1} differs from {quoted(other)} in case or width "
+                "alone. Write both the same way, or give one another name. Nothing was changed."
+            )
 
 
 def _leak(origin: str, leaked: np.ndarray) -> LeakageError:
