@@ -237,7 +237,7 @@ def _check_labels(
     given: LabelledTexts, kept: np.ndarray, labels: Sequence[str], origin: str, *, accepts_new: bool
 ) -> None:
     known = set(labels)
-    unknown = [place for place in np.flatnonzero(kept) if given.labels[place] not in known]
+    unknown = [place for place in np.flatnonzero(kept).tolist() if given.labels[place] not in known]
     if accepts_new:
         _check_alike([given.labels[place] for place in unknown], unknown, labels, origin)
     if not unknown or accepts_new:
