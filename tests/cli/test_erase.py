@@ -37,3 +37,16 @@ def test_a_folder_of_something_else_is_no_store_of_predictions(foreign, capsys):
 def test_no_password_of_a_url_is_said(flag, capsys):
     assert run(["erase", "--subject", "4711", flag, "nodb://me:hunter2@host/name"]) == 2
     assert "hunter2" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--audit", "--replay"])
+def test_a_url_in_place_of_a_path_is_not_repeated(flag, capsys):
+    assert run(["erase", "--subject", "4711", flag, "postgresql://me:hunter2@host/name"]) == 2
+    said = capsys.readouterr().err
+    assert f"{flag} takes a path" in said
+    assert "hunter2" not in said
+
+
+def test_nobody_is_not_erased(foreign, capsys):
+    assert run(["erase", "--subject", " ", "--watch", str(foreign)]) == 2
+    assert "--subject is empty" in capsys.readouterr().err

@@ -35,5 +35,5 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("mine")
     folder = tmp_path / "notes.txt" / "task"
     assert program.run(["new", "sort our tickets by urgency", "--output", str(folder)]) == 1
-    assert "there is a file of this name" in capsys.readouterr().err
+    assert "notes.txt is a file" in capsys.readouterr().err
     assert [one.name for one in tmp_path.iterdir()] == ["notes.txt"]

@@ -179,3 +179,15 @@ def test_the_database_of_another_program_is_no_store(tmp_path, capsys):
         assert run(["watch", command[0], settings, *command[1:]]) == 2
         assert "holds no store of a watch" in capsys.readouterr().err
     assert (tmp_path / "other.sqlite").read_bytes() == before
+
+
+def test_a_brief_since_ever_and_one_without_a_name(texts, tmp_path, capsys):
+    settings = posts(tmp_path, texts[:30])
+    facts(capsys, "watch", "run", settings, "--once")
+    output = str(tmp_path / "brief.html")
+    assert (
+        facts(capsys, "watch", "brief", settings, "--output", output, "--since", "0001-01-01")["since"][:4]
+        == "1970"
+    )
+    assert run(["watch", "brief", settings, "--output", ""]) == 2
+    assert "is a folder" in capsys.readouterr().err

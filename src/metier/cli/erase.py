@@ -17,6 +17,8 @@ from metier.serving.guards.audit_chain import check_is_log
 from metier.serving.guards.audit_log import AuditLog
 from metier.serving.prediction_log import PredictionLog, erase_subject
 
+URL_SIGN = ":/"  # What Path leaves of the sign of a URL.
+
 
 @click.command(
     context_settings=HELP, epilog="Example: metier erase --subject 4711 --audit audit --predictions predictions"
@@ -62,6 +64,13 @@ def erase(
             "Name what to erase the subject from: --audit FOLDER, --predictions FOLDER, --watch FILE, --replay FILE, "
             "--queue FILE, or several."
         )
+    if not subject.strip():
+        raise CallError("--subject is empty. Name who is erased, as the requests or messages named the person.")
+    for flag, path in (("--audit", audit), ("--replay", replay)):
+        if path is not None and URL_SIGN in str(path):  # It is not repeated: a password may stand in it.
+            raise CallError(
+                f"{flag} takes a path, and the URL of a database was given. Name the folder or file."
+            )
     if audit is not None:
         check_is_log(audit)
     n_rows = None if queue is None else _from_queue(queue, predictions, watch, subject)

@@ -13,6 +13,7 @@ from metier.data.output_files import check_output, text_output
 from metier.errors import CallError
 from metier.monitoring.brief import brief as brief_of
 from metier.monitoring.opening import existing_store
+from metier.monitoring.sources.times import FIRST_YEAR
 from metier.monitoring.watch_settings import read_watch_settings
 from metier.printable import printable_json
 from metier.report.brief_page import cautions, render_brief, title_of
@@ -41,13 +42,13 @@ def brief(
     corrected for what the model mistakes for what; how right answers are, without labels; and what would have been missed.
     The page opens from disk and needs no network.
     """
+    check_output(output, overwrite=overwrite)
     beside = output.with_suffix(".json")
     if beside == output:
         raise CallError(
             f"{output} is the page, and its facts are written beside it as .json. Name a page such as brief.html."
         )
-    for path in (output, beside):
-        check_output(path, overwrite=overwrite)
+    check_output(beside, overwrite=overwrite)
     told, start, say = read_watch_settings(settings), _moment(since), spoken()
     store = existing_store(told)
     try:
@@ -80,7 +81,8 @@ def _moment(written: str | None) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(written)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        return max(moment, datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))  # No message is older.
     except (ValueError, OverflowError):
         raise CallError(
             f"--since is {written!r}; expected a day or a time, such as 2026-12-01 or 2026-12-01T06:00."

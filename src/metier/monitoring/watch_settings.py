@@ -169,7 +169,9 @@ def read_watch_settings(path: str | Path) -> WatchSettings:
         raise CallError(f"The settings file {path} cannot be read ({error}). Write YAML of UTF-8.") from None
     if not isinstance(values, dict):
         raise CallError(f"{path} should hold settings as `name: value`; found {type(values).__name__}.")
-    return check_watch_settings(values, folder=path.absolute().parent, origin=str(path))
+    settings = check_watch_settings(values, folder=path.absolute().parent, origin=str(path))
+    _check_names(settings, str(path))
+    return settings
 
 
 def check_watch_settings(
@@ -180,7 +182,6 @@ def check_watch_settings(
         settings = WatchSettings.model_validate(dict(values), context={FOLDER: folder})
     except ValidationError as error:
         raise SettingsError(sentences_of(error, WatchSettings.model_fields), origin=origin) from None
-    _check_names(settings, origin)
     bundles = with_registered(settings.bundles, settings.registry)
     where = settings.store if "://" in settings.store else str(folder / settings.store)
     return settings.model_copy(update={"store": where, "bundles": bundles})

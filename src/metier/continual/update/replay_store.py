@@ -192,7 +192,7 @@ def check_replay_place(path: Path) -> None:
 
 def erase_replayed(path: Path, subject: str) -> int:
     """Remove the rows of a subject from a replay store, and give how many that were; raises CallError without a store."""
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
         raise CallError(
             f"There is no replay store at {path}. Name the file that metier update was given with --replay."
         )
