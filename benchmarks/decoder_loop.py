@@ -26,7 +26,7 @@ from metier.bases.generative_bases import load_language_model, resolve_generativ
 from metier.export.onnx_decoder import write_decoder
 from metier.predictors.onnx.decoder_loop import DecoderLoop
 from metier.predictors.onnx.graph_session import open_session
-from metier.predictors.onnx.token_choice import DecodingSettings
+from metier.predictors.text.decoding.token_choice import DecodingSettings
 
 ABSTRACTS = Path(__file__).parents[1] / "examples" / "scitldr" / "test.jsonl"
 PROMPT_TOKENS = 240

@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 
 from metier.features.tokenization import batches_by_length
-from metier.predictors.onnx.token_choice import DecodingSettings, NextToken
+from metier.predictors.text.decoding.token_choice import DecodingSettings, NextToken
 
 LAST = "last"
 TOKEN_BUDGET = 4096  # Tokens of rows that are written side by side, what is to be written included.

@@ -14,7 +14,7 @@ from metier.errors import BundleError
 from metier.predictors.loading import read_settings
 from metier.predictors.onnx.decoder_loop import DecoderLoop
 from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE, open_session
-from metier.predictors.onnx.token_choice import DecodingSettings, readable
+from metier.predictors.text.decoding.token_choice import DecodingSettings, readable
 from metier.predictors.text.extracted_sentences import written
 from metier.predictors.text.prompting import Codec, FileCodec, Prompts, PromptSettings
 from metier.tasks.answer_batches import RecordAnswers
