@@ -26,7 +26,7 @@ from metier.bases.generative_bases import load_language_model, resolve_generativ
 from metier.export.onnx_decoder import write_decoder
 from metier.predictors.onnx.decoder_loop import DecoderLoop
 from metier.predictors.onnx.graph_session import open_session
-from metier.predictors.text.decoding.token_choice import DecodingSettings
+from metier.predictors.text.decoding import DecodingSettings, Search
 
 ABSTRACTS = Path(__file__).parents[1] / "examples" / "scitldr" / "test.jsonl"
 PROMPT_TOKENS = 240
@@ -54,11 +54,11 @@ def compare(
     precision: str, graph: Path, config: object, prompt: list[int], options: argparse.Namespace
 ) -> None:
     """Time both loops in turns."""
-    ours = DecoderLoop(open_session(graph, threads=1), end_ids=())
     decoding = DecodingSettings(max_new_tokens=options.tokens)
+    ours = Search(DecoderLoop(open_session(graph, threads=1)), decoding, end_ids=())
     theirs = genai.Model(str(adapted(graph, config)))
     loops: dict[str, Callable[[], list[int]]] = {
-        "ours": lambda: list(ours.tokens(prompt, decoding)),
+        "ours": lambda: list(ours.tokens(prompt)),
         "genai": lambda: written_by_genai(theirs, prompt, options.tokens),
     }
     rates: dict[str, list[float]] = {name: [] for name in loops}

@@ -1,160 +1,148 @@
-"""The decoding loop: generates a text token by token with a decoder graph and its cache of keys and values.
+"""A decoder graph with its cache of keys and values, as a model that writes token by token.
 
 This is the only place that knows the graph's inputs (`export.onnx_decoder` writes it). The loop is ours and not
 onnxruntime-genai's: that was measured to be as fast, not faster, and would be a second way beside this one, which
 sealed bundles need (docs/decisions/0010-our-own-decoder-loop.md).
 
-Keys and values of what has been read stay where the runtime put them; nothing is copied between two tokens.
-
-Several answers are written side by side: a step reads all weights, which is most of its time, once for all of them. Prompts
-are padded behind, and the operator of attention knows how long each row is, so no row sees another or the padding. Graphs
-that were sealed before take one row at a time.
+Keys and values of what has been read stay where the runtime put them; nothing is copied between two tokens. Prompts that
+are read side by side are padded behind, and the operator of attention knows how long each row is, so no row sees another or
+the padding. Graphs that were sealed before take one row at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from metier.features.tokenization import batches_by_length
-from metier.predictors.text.decoding.token_choice import DecodingSettings, NextToken
+from metier.predictors.text.decoding.search import MOST_ROWS, batches
 
 LAST = "last"
-TOKEN_BUDGET = 4096  # Tokens of rows that are written side by side, what is to be written included.
-MOST_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Cache:
+    """What has been read.
+
+    Parameters
+    ----------
+    past : sequence of OrtValue
+        Keys and values of each layer, of shape (n_rows, n_heads, n_past, head_size).
+    lengths : sequence of int
+        Tokens of each row; what stands behind them in `past` is padding.
+    """
+
+    past: Sequence[Any]
+    lengths: Sequence[int]
 
 
 class DecoderLoop:
-    """Runs a decoder graph one token after the other. Safe to share between threads.
+    """Runs a decoder graph one token after the other: a `StepwiseModel`. Safe to share between threads.
 
     Parameters
     ----------
     session : onnxruntime.InferenceSession
-    end_ids : sequence of int
-        Tokens that end an answer.
+    initial : sequence of ndarray of shape (n_heads, n_before, head_size), optional
+        Keys and values before those of every prompt, in the order of the graph's inputs: what prefix and prompt tuning
+        leave.
+
+    Attributes
+    ----------
+    most_rows : int
+        Rows that are best read side by side at most.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, *, end_ids: Sequence[int]):
+    def __init__(self, session: onnxruntime.InferenceSession, *, initial: Sequence[np.ndarray] | None = None):
         self._session = session
-        self._end_ids = frozenset(end_ids)
         self._outputs = [output.name for output in session.get_outputs()]
         past = [given for given in session.get_inputs() if given.name.startswith("past.")]
         self._past = [given.name for given in past]
         self._takes_many = any(given.name == LAST for given in session.get_inputs())
-        _, self._heads, _, self._size = past[0].shape
+        self.most_rows = MOST_ROWS if self._takes_many else 1
+        _, heads, _, size = past[0].shape
+        self._initial = (
+            [np.zeros((heads, 0, size), np.float32)] * len(past) if initial is None else list(initial)
+        )
 
-    def tokens(self, prompt: Sequence[int], decoding: DecodingSettings) -> Iterator[int]:
-        """Give the token ids of the answer to a prompt as they are chosen, the end mark left out."""
-        choice = NextToken(decoding)
-        answer: list[int] = []
-        past = self._empty_cache(1)
-        new, total = list(prompt), len(prompt)
-        while len(answer) < decoding.max_new_tokens:
-            logits, *past = self._step([new], [total], past)
-            token = choice.choose(logits.numpy()[0], answer)
-            if token in self._end_ids:
-                return
-            answer.append(token)
-            yield token
-            new, total = [token], total + 1
+    def start(self, prompts: Sequence[Sequence[int]]) -> tuple[np.ndarray, Cache]:
+        """Read the prompts; see `StepwiseModel`."""
+        n_before = self._initial[0].shape[1]
+        # The operator reads several tokens behind others of one row at a time only.
+        if len(prompts) > 1 and (n_before or not self._takes_many):
+            return _stacked([self.start([prompt]) for prompt in prompts])
+        past = [_as_value(np.repeat(one[None], len(prompts), axis=0)) for one in self._initial]
+        return self._read([list(prompt) for prompt in prompts], Cache(past, [n_before] * len(prompts)))
 
-    def answers(self, prompts: Sequence[Sequence[int]], decoding: DecodingSettings) -> list[list[int]]:
-        """Give the token ids of the answers to several prompts, those of like length side by side."""
-        if not self._takes_many:
-            return [list(self.tokens(prompt, decoding)) for prompt in prompts]
-        found: list[list[int]] = [[] for _ in prompts]
-        lengths = [len(prompt) + decoding.max_new_tokens for prompt in prompts]
-        for some in _batches(lengths):
-            written = self._side_by_side([prompts[position] for position in some], decoding)
-            for position, answer in zip(some, written, strict=True):
-                found[position] = answer
-        return found
+    def advance(self, tokens: Sequence[int], state: Cache) -> tuple[np.ndarray, Cache]:
+        """Read one more token of each row."""
+        if len(tokens) > 1 and not self._takes_many:
+            return _stacked(
+                [self.advance([token], self.select(state, [row])) for row, token in enumerate(tokens)]
+            )
+        return self._read([[token] for token in tokens], state)
 
-    def _side_by_side(self, prompts: Sequence[Sequence[int]], decoding: DecodingSettings) -> list[list[int]]:
-        answers: list[list[int]] = [[] for _ in prompts]
-        choices = [NextToken(decoding) for _ in prompts]
-        past = self._empty_cache(len(prompts))
-        rows, new = list(range(len(prompts))), [list(prompt) for prompt in prompts]
-        lengths = [len(prompt) for prompt in prompts]
-        for _ in range(decoding.max_new_tokens):
-            logits, *past = self._step(new, lengths, past)
-            tokens = [
-                choices[row].choose(scores, answers[row])
-                for row, scores in zip(rows, logits.numpy(), strict=True)
-            ]
-            goes_on = [at for at, token in enumerate(tokens) if token not in self._end_ids]
-            for at in goes_on:
-                answers[rows[at]].append(tokens[at])
-            if not goes_on:
-                break
-            if len(goes_on) < len(rows):  # What is finished is not read on.
-                past = [_rows_of(one, goes_on) for one in past]
-            rows = [rows[at] for at in goes_on]
-            new, lengths = [[tokens[at]] for at in goes_on], [lengths[at] + 1 for at in goes_on]
-        return answers
+    def select(self, state: Cache, rows: Sequence[int]) -> Cache:
+        """Give the state of these rows."""
+        if list(rows) == list(range(len(state.lengths))):
+            return state
+        lengths = [state.lengths[row] for row in rows]
+        past = [_as_value(one.numpy()[list(rows), :, : max(lengths)]) for one in state.past]
+        return Cache(past, lengths)
 
     def loss(self, prompt: Sequence[int], answer: Sequence[int]) -> float:
         """Give the mean negative log-likelihood of the tokens of a given answer."""
-        past = self._empty_cache(1)
-        losses = []
-        new, total = list(prompt), len(prompt)
-        for token in answer:
-            output, *past = self._step([new], [total], past)
-            losses.append(_negative_log_likelihood(output.numpy()[0], token))
-            new, total = [token], total + 1
-        return float(np.mean(losses))
+        return self.losses([prompt], [answer])[0]
 
     def losses(self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> list[float]:
         """Give what `loss` gives for several answers, those to prompts of like length side by side."""
-        if not self._takes_many:
-            return [self.loss(*row) for row in zip(prompts, answers, strict=True)]
         found = [0.0] * len(prompts)
         lengths = [len(prompt) + len(answer) for prompt, answer in zip(prompts, answers, strict=True)]
-        for some in _batches(lengths):
+        for some in batches(lengths, most_rows=self.most_rows):
             given = [answers[position] for position in some]
-            past = self._empty_cache(len(some))
-            new = [list(prompts[position]) for position in some]
-            totals = [len(tokens) for tokens in new]
             sums = np.zeros(len(some))
-            for at in range(max(map(len, given))):
-                output, *past = self._step(new, totals, past)
-                for row, (scores, answer) in enumerate(zip(output.numpy(), given, strict=True)):
+            logits, state = self.start([prompts[position] for position in some])
+            longest = max(map(len, given))
+            for at in range(longest):
+                for row, (scores, answer) in enumerate(zip(logits, given, strict=True)):
                     sums[row] += _negative_log_likelihood(scores, answer[at]) if at < len(answer) else 0.0
-                # A row that has ended goes on with its last token, which counts no more.
-                new = [[answer[min(at, len(answer) - 1)]] for answer in given]
-                totals = [total + 1 for total in totals]
+                if at < longest - 1:
+                    # A row that has ended goes on with its last token, which counts no more.
+                    tokens = [answer[min(at, len(answer) - 1)] for answer in given]
+                    logits, state = self.advance(tokens, state)
             for position, total, answer in zip(some, sums, given, strict=True):
                 found[position] = float(total / len(answer))
         return found
 
-    def _empty_cache(self, n_rows: int) -> list[Any]:
-        none = np.zeros((n_rows, self._heads, 0, self._size), dtype=np.float32)
-        return [onnxruntime.OrtValue.ortvalue_from_numpy(none) for _ in self._past]
-
-    def _step(self, new: Sequence[Sequence[int]], lengths: Sequence[int], past: Sequence[Any]) -> list[Any]:
-        """Read new tokens of each row; `lengths` are those of the rows with them."""
-        as_value = onnxruntime.OrtValue.ortvalue_from_numpy
+    def _read(self, new: Sequence[Sequence[int]], state: Cache) -> tuple[np.ndarray, Cache]:
+        """Read new tokens of each row."""
+        lengths = [before + len(tokens) for before, tokens in zip(state.lengths, new, strict=True)]
         ids = np.zeros((len(new), max(map(len, new))), dtype=np.int64)
         for row, tokens in enumerate(new):
             ids[row, : len(tokens)] = tokens
         given = {
-            "input_ids": as_value(ids),
-            "seqlens_k": as_value(np.array(lengths, dtype=np.int32) - np.int32(1)),
-            "total_sequence_length": as_value(np.array(max(lengths), dtype=np.int32)),
-            **dict(zip(self._past, past, strict=True)),
+            "input_ids": _as_value(ids),
+            "seqlens_k": _as_value(np.array(lengths, dtype=np.int32) - np.int32(1)),
+            "total_sequence_length": _as_value(np.array(max(lengths), dtype=np.int32)),
+            **dict(zip(self._past, state.past, strict=True)),
         }
         if self._takes_many:
-            given[LAST] = as_value(np.array([len(tokens) - 1 for tokens in new], dtype=np.int64))
-        found: list[Any] = self._session.run_with_ort_values(self._outputs, given)
-        return found
+            given[LAST] = _as_value(np.array([len(tokens) - 1 for tokens in new], dtype=np.int64))
+        logits, *past = self._session.run_with_ort_values(self._outputs, given)
+        return logits.numpy(), Cache(past, lengths)
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[np.ndarray]:
-    """Positions of rows of like length, as many as are read side by side."""
-    for positions in batches_by_length(lengths, token_budget=TOKEN_BUDGET):
-        for start in range(0, len(positions), MOST_ROWS):
-            yield positions[start : start + MOST_ROWS]
+def _stacked(read: Sequence[tuple[np.ndarray, Cache]]) -> tuple[np.ndarray, Cache]:
+    """Put rows that were read by themselves side by side, padded behind."""
+    longest = max(cache.lengths[0] for _, cache in read)
+    past = []
+    for parts in zip(*(cache.past for _, cache in read), strict=True):
+        values = [part.numpy() for part in parts]
+        stacked = np.zeros((len(values), values[0].shape[1], longest, values[0].shape[3]), np.float32)
+        for row, value in enumerate(values):
+            stacked[row, :, : value.shape[2]] = value[0, :, :longest]
+        past.append(_as_value(stacked))
+    return np.concatenate([logits for logits, _ in read]), Cache(past, [cache.lengths[0] for _, cache in read])
 
 
 def _negative_log_likelihood(logits: np.ndarray, token: int) -> float:
@@ -163,5 +151,5 @@ def _negative_log_likelihood(logits: np.ndarray, token: int) -> float:
     return float(highest + np.log(np.exp(logits - highest).sum()) - logits[token])
 
 
-def _rows_of(value: Any, rows: Sequence[int]) -> Any:
-    return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value.numpy()[list(rows)]))
+def _as_value(array: np.ndarray) -> Any:
+    return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))

@@ -14,7 +14,8 @@ from metier.errors import BundleError
 from metier.predictors.loading import read_settings
 from metier.predictors.onnx.decoder_loop import DecoderLoop
 from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE, open_session
-from metier.predictors.text.decoding.token_choice import DecodingSettings, readable
+from metier.predictors.text.decoding import DecodingSettings, Search
+from metier.predictors.text.decoding.token_choice import readable
 from metier.predictors.text.extracted_sentences import written
 from metier.predictors.text.prompting import Codec, FileCodec, Prompts, PromptSettings
 from metier.tasks.answer_batches import RecordAnswers
@@ -39,10 +40,13 @@ class OnnxGenerationPredictor:
 
     def __init__(self, session: onnxruntime.InferenceSession, codec: Codec, settings: Mapping[str, Any]):
         self.name: str = settings["name"]
-        self._loop = DecoderLoop(session, end_ids=settings["end_ids"])
+        self._loop = DecoderLoop(session)
         self._codec = codec
         self._prompts = Prompts(PromptSettings.of(settings["prompt"]), codec)
         self._decoding = DecodingSettings(**settings["decoding"])
+        self._search = Search(
+            self._loop, self._decoding, end_ids=settings["end_ids"], most_rows=self._loop.most_rows
+        )
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -69,9 +73,7 @@ class OnnxGenerationPredictor:
         texts: list[str] = []
         for start in range(0, len(plain), ROWS_AT_ONCE):
             built = [self._prompts.build(item) for item in plain[start : start + ROWS_AT_ONCE]]
-            answers = iter(
-                self._loop.answers([prompt for prompts in built for prompt in prompts], self._decoding)
-            )
+            answers = iter(self._search.answers([prompt for prompts in built for prompt in prompts]))
             texts += [
                 self._prompts.join([self._codec.decode(next(answers)).strip() for _ in prompts])
                 for prompts in built
@@ -82,7 +84,7 @@ class OnnxGenerationPredictor:
         """Give the answer to one item piece by piece, as it is written."""
         prompts = self._prompts.build(CONVERSATION.read([item])[0])
         return self._prompts.join_streams(
-            readable(self._loop.tokens(prompt, self._decoding), self._codec.decode) for prompt in prompts
+            readable(self._search.tokens(prompt), self._codec.decode) for prompt in prompts
         )
 
     @property

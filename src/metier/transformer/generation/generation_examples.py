@@ -11,7 +11,7 @@ from metier.bases.base import GenerativeBase
 from metier.bases.generative_bases import load_codec
 from metier.bases.huggingface_folder import quiet_transformers
 from metier.errors import DataError
-from metier.predictors.text.decoding.token_choice import smallest_unrepeated
+from metier.predictors.text.decoding.decoding_settings import smallest_unrepeated
 from metier.predictors.text.prompting import ENCODER_TEMPLATE, PLAIN_TEMPLATE, Codec, Prompts, PromptSettings
 from metier.tasks.generation import TextPairs
 from metier.transformer.generation.generation_rows import GenerationRows

@@ -19,7 +19,7 @@ from metier.export.generation_export import CHECKED_ROWS, export_decoder
 from metier.export.onnx_decoder import can_write
 from metier.predictors.loading import write_settings
 from metier.predictors.onnx.graph_session import TOKENIZER_FILE
-from metier.predictors.text.decoding.token_choice import DecodingSettings
+from metier.predictors.text.decoding import DecodingSettings
 from metier.progress import Listener, ignore
 from metier.tasks.generation import Generation, TextPairs, check_texts
 from metier.tasks.inputs.conversation import as_items

@@ -23,7 +23,8 @@ from metier.bases.generative_bases import (
 )
 from metier.features.tokenization import batches_by_length
 from metier.predictors.loading import read_settings
-from metier.predictors.text.decoding.token_choice import DecodingSettings, forbidden, readable
+from metier.predictors.text.decoding import DecodingSettings
+from metier.predictors.text.decoding.token_choice import forbidden, readable
 from metier.predictors.text.extracted_sentences import written
 from metier.predictors.text.prompting import Codec, Prompts, PromptSettings
 from metier.tasks.answer_batches import RecordAnswers

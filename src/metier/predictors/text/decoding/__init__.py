@@ -1,6 +1,7 @@
-"""How an answer is found from the probabilities of a model that writes: greedily, by draws, by beams, within constraints."""
+"""How an answer is found from the probabilities of a model that writes: greedily, by draws, by beams, within limits."""
 
+from metier.predictors.text.decoding.decoding_settings import DecodingSettings
+from metier.predictors.text.decoding.search import Search
 from metier.predictors.text.decoding.stepwise_model import Constraint, StepwiseModel
-from metier.predictors.text.decoding.token_choice import DecodingSettings
 
-__all__ = ["Constraint", "DecodingSettings", "StepwiseModel"]
+__all__ = ["Constraint", "DecodingSettings", "Search", "StepwiseModel"]

@@ -1,4 +1,4 @@
-"""What every search for an answer stands over: a model that reads prompts and is then asked for one token after the other."""
+"""What every search for an answer stands over: a model that reads prompts and gives one token after the other."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
@@ -9,8 +9,8 @@ import numpy as np
 class StepwiseModel(Protocol):
     """A model that writes token by token, several rows side by side.
 
-    A state is what the model keeps of what it has read (keys and values of its attention, mostly). Only the model knows what
-    is in it; a state that was given is never changed, so that several answers can go on from one.
+    A state is what the model keeps of what it has read (keys and values of its attention, mostly). Only the model knows
+    what is in it; a state that was given is never changed, so that several answers can go on from one.
     """
 
     def start(self, prompts: Sequence[Sequence[int]]) -> tuple[np.ndarray, Any]:

@@ -1,87 +1,57 @@
-"""Decoding: how tokens are chosen from the probabilities of a generative model, and its settings."""
+"""The next token of one answer: which tokens may come, and which of them is taken."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from metier.errors import SettingsError
+from metier.predictors.text.decoding.decoding_settings import DecodingSettings
+from metier.predictors.text.decoding.stepwise_model import Constraint
 
 
-@dataclass(frozen=True)
-class DecodingSettings:
-    """How tokens are chosen; kept in the bundle.
+class TokenScores:
+    """Scores of the next token after what the settings forbid or make less likely. Safe to share between threads.
 
     Parameters
     ----------
-    max_new_tokens : int
-        Where an answer ends at the latest.
-    beams : int
-        Answers that are followed side by side; 1 takes the likeliest token each time.
-    temperature : float
-        0 chooses the likeliest token; above, tokens are drawn, the more evenly the higher.
-    top_p : float
-        Drawn are only the likeliest tokens that together have this probability, above 0 to 1 (Holtzman et al., 2020).
-    no_repeat_ngram : int
-        No run of so many tokens is written twice; 0 allows it.
-    seed : int
-        Of the draws: the same text gets the same answer.
+    settings : DecodingSettings
+    end_ids : collection of int
+        Tokens that end an answer.
+    constraint : Constraint, optional
+        What may be written at all.
     """
 
-    max_new_tokens: int
-    beams: int = 1
-    temperature: float = 0.0
-    top_p: float = 1.0
-    no_repeat_ngram: int = 0
-    seed: int = 0
+    def __init__(
+        self, settings: DecodingSettings, *, end_ids: Collection[int] = (), constraint: Constraint | None = None
+    ):
+        self.settings = settings
+        self.end_ids = frozenset(end_ids)
+        self._constraint = constraint
 
-    def as_dict(self) -> dict[str, Any]:
-        """Give them as JSON."""
-        return asdict(self)
+    def of(self, logits: np.ndarray, answer: Sequence[int]) -> np.ndarray:
+        """Give the scores that a token is chosen by, minus infinity where it must not come.
 
-    def check(self, origin: str) -> None:
-        """Refuse settings that cannot work, all at once.
-
-        Raises
-        ------
-        SettingsError
-            With a sentence for each fault.
+        Parameters
+        ----------
+        logits : ndarray of shape (n_tokens,)
+            Or log-probabilities.
+        answer : sequence of int
+            What has been written so far.
         """
-        faults = []
-        for name, value in (("max_new_tokens", self.max_new_tokens), ("beams", self.beams)):
-            if value < 1:
-                faults.append(f"{name} is {value!r}, expected a whole number above 0")
-        if not 0 <= self.temperature < float("inf"):
-            faults.append(f"temperature is {self.temperature!r}, expected a number, 0 or more")
-        if not 0 < self.top_p <= 1:
-            faults.append(f"top_p is {self.top_p!r}, expected a number above 0 and up to 1")
-        if self.no_repeat_ngram < 0:
-            faults.append(f"no_repeat_ngram is {self.no_repeat_ngram!r}, expected 0 or a whole number above")
-        if self.beams > 1 and self.temperature > 0:
-            faults.append(
-                f"beams is {self.beams} and temperature {self.temperature}: use beam search or sampling, not both"
-            )
-        if faults:
-            raise SettingsError(faults, origin=origin)
-
-
-def smallest_unrepeated(rows: Sequence[Sequence[int]], *, most_fraction: float = 0.01) -> int:
-    """Give the shortest length, 3 to 12, of n-grams of which at most this share of texts repeats one; else 0.
-
-    Small models loop where people hardly ever repeat themselves: so loops differ from an intended repetition, and
-    from characters of several tokens each, as Chinese ones often are.
-    """
-    for length in range(3, 13):
-        repeating = sum(_repeats(row, length) for row in rows)
-        if repeating <= most_fraction * len(rows):
-            return length
-    return 0
-
-
-def _repeats(row: Sequence[int], length: int) -> bool:
-    grams = [tuple(row[at : at + length]) for at in range(len(row) - length + 1)]
-    return len(set(grams)) < len(grams)
+        scores = logits.astype(np.float64)
+        penalty = self.settings.repetition_penalty
+        if penalty != 1 and answer:
+            seen = np.unique(answer)
+            scores[seen] = np.where(scores[seen] > 0, scores[seen] / penalty, scores[seen] * penalty)
+        scores[list(forbidden(answer, self.settings.no_repeat_ngram))] = -np.inf
+        if len(answer) < self.settings.min_new_tokens:
+            scores[list(self.end_ids)] = -np.inf
+        allowed = None if self._constraint is None else self._constraint.allowed(answer)
+        if allowed is None:
+            return scores
+        kept = np.full_like(scores, -np.inf)
+        places = np.fromiter(allowed, dtype=np.int64) if not isinstance(allowed, np.ndarray) else allowed
+        kept[places] = scores[places]
+        return kept
 
 
 class NextToken:
@@ -89,12 +59,13 @@ class NextToken:
 
     Parameters
     ----------
-    settings : DecodingSettings
+    scores : TokenScores
     """
 
-    def __init__(self, settings: DecodingSettings):
-        self._settings = settings
-        self._random = np.random.default_rng(settings.seed)
+    def __init__(self, scores: TokenScores):
+        self._scores = scores
+        self._settings = scores.settings
+        self._random = np.random.default_rng(self._settings.seed)
 
     def choose(self, logits: np.ndarray, answer: Sequence[int]) -> int:
         """Give a token id.
@@ -105,18 +76,21 @@ class NextToken:
         answer : sequence of int
             What has been written so far.
         """
-        logits = logits.astype(np.float64)
-        logits[list(forbidden(answer, self._settings.no_repeat_ngram))] = -np.inf
+        scores = self._scores.of(logits, answer)
         if self._settings.temperature == 0:
-            return int(logits.argmax())
-        return self._draw(logits / self._settings.temperature)
+            return int(scores.argmax())
+        return self._draw(scores / self._settings.temperature)
 
-    def _draw(self, logits: np.ndarray) -> int:
-        order = (-logits).argsort(kind="stable")
-        probabilities = np.exp(logits[order] - logits[order[0]])
+    def _draw(self, scores: np.ndarray) -> int:
+        order = (-scores).argsort(kind="stable")
+        if self._settings.top_k:
+            order = order[: self._settings.top_k]
+        probabilities = np.exp(scores[order] - scores[order[0]])
         probabilities /= probabilities.sum()
         # The token that passes the threshold still belongs to it.
         kept = int(np.searchsorted(probabilities.cumsum(), self._settings.top_p)) + 1
+        if self._settings.min_p:
+            kept = min(kept, int((probabilities >= self._settings.min_p * probabilities[0]).sum()))
         likeliest = probabilities[:kept] / probabilities[:kept].sum()
         return int(self._random.choice(order[:kept], p=likeliest))
 
