@@ -115,7 +115,8 @@ def beam_answers(
     logits, state = model.start(prompts)
     begins = list(range(len(prompts)))  # Where in the state the beams of each search begin.
     while True:
-        rows, tokens = [], []
+        rows: list[int] = []
+        tokens: list[int] = []
         for place, (search, begin) in enumerate(zip(searches, begins, strict=True)):
             if search.is_done:
                 continue
