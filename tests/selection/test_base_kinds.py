@@ -3,8 +3,8 @@
 import pytest
 
 from metier.errors import CallError, SettingsError
+from metier.selection.base_decisions import _check_bases_by_kind
 from metier.selection.base_kinds import named_bases
-from metier.selection.decisions import _check_bases_by_kind
 from metier.selection.settings import check_settings
 
 

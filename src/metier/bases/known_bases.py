@@ -226,6 +226,19 @@ def weights_hash(base: Base) -> str:
     return hashlib.sha256(both.encode()).hexdigest()
 
 
+def installed_for(use: str) -> list[str]:
+    """Give the short names of the known bases for a use whose packages are installed here."""
+    return [base.name for base in available_bases() if base.use == use and base.source is not None]
+
+
+def described_base(name: str) -> tuple[tuple[str, ...], int]:
+    """Give the languages of a base that is on this machine, `("*",)` for many, and the bytes of its weights."""
+    known = known_base(name)
+    folder = Path(name) if known is None else known.folder()
+    stated = read_json(folder / FACTS_FILE).get("languages", ("*",)) if known is None else known.languages
+    return tuple(stated), sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
 def names_for(use: str) -> list[str]:
     """Give the short names of the known bases for a use: `encoder`, `writer`, `image`, `speech`."""
     return [base.name for base in available_bases() if base.use == use]

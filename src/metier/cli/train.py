@@ -77,7 +77,8 @@ def _methods(context: click.Context, parameter: click.Parameter, typed: str) -> 
     metavar="[KIND=]NAME",
     multiple=True,
     help="Pretrained model for the methods that can use it: folder, short name or hub name; with image= for what sees, "
-    "with speech= what hears recordings. May be repeated. Default: by language.",
+    "with speech= what hears recordings. A,B,C compares several before training, all every installed one. May be repeated. "
+    "Default: by language.",
 )
 @click.option(
     "--search",

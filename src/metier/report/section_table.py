@@ -4,6 +4,7 @@ from metier.report.answers import by_type, worst
 from metier.report.answers_in_detail import confused, labelled, mistaken, reliable
 from metier.report.cascade import cascade_section
 from metier.report.check_findings import check_section
+from metier.report.compared_bases import bases_section
 from metier.report.comparisons import comparisons_section, quality_against_cost
 from metier.report.coverage import coverage_section
 from metier.report.evidence import evidence_section
@@ -20,6 +21,7 @@ SECTIONS = (
     Section("leaderboard", "Leaderboard", leaderboard, "leaderboard"),
     Section("cost", "Quality against cost", quality_against_cost, "cost"),
     Section("comparisons", "Comparisons", comparisons_section, "comparisons"),
+    Section("bases", "Bases", bases_section),
     Section("modalities", "Text and image", modalities_section),
     Section("cascade", "Cascade", cascade_section, "cascade"),
     Section("curves", "More labels", curve_section, "curves"),

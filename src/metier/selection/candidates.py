@@ -80,6 +80,8 @@ class CandidateBuilder:
         if stated.needs_base and stated.base_does == "reads":
             return {"base": self.decisions.base}
         does = stated.base_does
+        if does in self.decisions.bases:
+            return {"base": self.decisions.bases[does]}
         named, use = self.settings.base_that(does), {"sees": "image", "hears": "speech"}.get(does)
         if use is not None and named == "auto":
             return {"base": names_for(use)[0]}

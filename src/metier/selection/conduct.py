@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from metier.report.page import render_report
 from metier.runs.run_folder import SETTINGS_FILE, RunFolder, plain
 from metier.runs.stored_answers import keep
 from metier.runs.tracking import check_trackers, close_trackers, followed, open_trackers
+from metier.selection.base_comparison import BUDGET_FRACTION, BaseChoice, BaseComparison
 from metier.selection.budget import Clock, seconds_since_process_start
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.comparison import Comparison
@@ -37,7 +38,7 @@ from metier.selection.settings import TrainSettings, settings_text
 from metier.selection.studies.study import Study, foreseen
 from metier.selection.unlabelled_gain import gain_notes, without_gain
 
-CLOCK_FILE = "clock.json"
+CLOCK_FILE, BASES_FILE = "clock.json", "bases.json"
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def begin(sources: Sources, settings: TrainSettings, listener: Listener, *, is_n
 
 def finish(run: RunFolder, begun: Begun) -> Run:
     """Train, compare and report; what the folder holds already is not done again."""
-    settings, splits, decisions = begun.settings, begun.prepared.splits, begun.decisions
+    settings, splits = begun.settings, begun.prepared.splits
     trackers = open_trackers(settings.track, run.path)
     listener = begun.clock.watching(followed(begun.listener, trackers))
     check_same_rows(run, begun.prepared)
@@ -106,6 +107,9 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     for damaged in run.forget_damaged():
         run.log(damaged)
         listener(Progress(damaged, 1, 1, unit=""))
+    with begun.clock.phase("comparing bases"):
+        begun = _with_bases(run, begun, listener)
+    decisions = begun.decisions
     builder = CandidateBuilder(run, settings, decisions, begun.prepared.unlabelled)
     comparison = Comparison(run, builder, splits.train, splits.validation, begun.clock, listener)
     comparison.n_test = len(splits.test)
@@ -153,6 +157,24 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     return _close(comparison, report, recommendation)
 
 
+def _with_bases(run: RunFolder, begun: Begun, listener: Listener) -> Begun:
+    """Compare the bases that are to be compared, and go on with those that are taken."""
+    decisions, known = begun.decisions, run.read_json(BASES_FILE) or {}
+    for does, names in begun.decisions.compared.items():
+        if does in known:
+            choice = BaseChoice.from_dict(known[does])
+        else:
+            builder = CandidateBuilder(run, begun.settings, decisions)
+            seconds = BUDGET_FRACTION * begun.clock.budget_seconds
+            choice = BaseComparison(
+                builder, begun.prepared.splits.train, does, names, seconds, listener
+            ).choose()
+            known[does] = choice.as_dict()
+            run.write_json(BASES_FILE, known)
+        decisions = decisions.standing_on(does, choice.chosen, choice.sentences)
+    return replace(begun, decisions=decisions)
+
+
 def _tell_scope(scoping: Scoping, report: dict[str, Any], test: Rows, comparison: Comparison) -> None:
     """Put what the rules of the bundles do on the test rows into the report, and say it of the recommended one."""
     chosen = report["recommended"]
@@ -178,6 +200,7 @@ def _judged(
     if splits.test.has_images:
         with phase("explaining answers"):
             report["evidence"] = _evidence(comparison, report, splits.test)
+    report["bases"] = list((comparison.run.read_json(BASES_FILE) or {}).values())
     return report | dict(plain(study.facts(splits.test)))
 
 

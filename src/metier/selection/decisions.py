@@ -5,15 +5,11 @@ A fault in any of them is found here, before a folder is made and before a secon
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from metier import catalogue
 from metier.audit.columns import ID_DISTINCT_FRACTION, id_labels
-from metier.bases.adaptation import check_fits
-from metier.bases.known_base import known_base
-from metier.bases.known_bases import is_for_reading, names_for, resolve_base, suits, unread_note
 from metier.bases.precision import training_precision
 from metier.data import Rows, Splits, drop_unlabelled, read
 from metier.errors import (
@@ -24,7 +20,7 @@ from metier.errors import (
     UnknownNameError,
     suggest,
 )
-from metier.selection.base_kinds import BASE_KINDS
+from metier.selection.base_decisions import base_for_reading, base_notes, check_base, compared_bases
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
 from metier.selection.settings import TrainSettings, arguments_of
 from metier.tasks.inputs import AUDIO
@@ -70,6 +66,10 @@ class RunDecisions:
         The method whose settings a search chooses; None: nothing is searched.
     base_notes : tuple of str
         Which rows a base does not read.
+    compared : dict of str to tuple of str
+        The bases that are to be compared, by what methods do with them: reads or sees.
+    bases : dict of str to str
+        The ones that were taken of those.
     """
 
     task: Task
@@ -81,6 +81,8 @@ class RunDecisions:
     ensembles: tuple[str, ...]
     searched: str | None = None
     base_notes: tuple[str, ...] = ()
+    compared: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    bases: dict[str, str] = field(default_factory=dict)
 
     @property
     def notes(self) -> list[str]:
@@ -93,6 +95,11 @@ class RunDecisions:
         if self.task.input.has_texts or self.task.collection is not None:
             return self.languages.main_language
         return "audio" if self.task.input is AUDIO else "none"
+
+    def standing_on(self, does: str, base: str, notes: Sequence[str]) -> Self:
+        """Give the same decisions with a base that was taken of several."""
+        taken = replace(self, bases={**self.bases, does: base}, base_notes=(*self.base_notes, *notes))
+        return replace(taken, base=base) if does == "reads" else taken
 
     def learned_from(self, splits: Splits, settings: TrainSettings) -> Self:
         """Give the same decisions with the task as the training rows of a split show it."""
@@ -121,8 +128,9 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
         )
     _check_methods(candidates, searched, settings)
     stated = _stated(candidates, searched)
-    _check_base(stated, settings)
-    base = _base_for_reading(list(stated.values()), languages.main_language, settings)
+    check_base(stated, settings)
+    compared = compared_bases(stated, settings)
+    base = base_for_reading(list(stated.values()), languages.main_language, settings, compared.get("reads", ()))
     check_unlabelled(names, task.name, settings)
     precision = training_precision() if importlib.util.find_spec("torch") else "fp32"
     ensembles = tuple(one for one in names if catalogue.is_ensemble(one))
@@ -136,7 +144,8 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
         candidates,
         ensembles,
         searched,
-        _base_notes(list(stated.values()), base, languages, settings),
+        () if "reads" in compared else base_notes(list(stated.values()), base, languages, settings),
+        compared,
     )
 
 
@@ -306,65 +315,3 @@ def _check_methods(candidates: Sequence[str], searched: str | None, settings: Tr
         faults += [f"{name}: {fault}" for fault in method.Settings.faults(given)]
     if faults:
         raise SettingsError(faults, origin="The settings")
-
-
-def _check_base(stated: dict[str, Capabilities], settings: TrainSettings) -> None:
-    """Refuse a base that only methods of another kind could stand on: it would be left out silently."""
-    _check_bases_by_kind(settings)
-    base = settings.base
-    needing = {name: one for name, one in stated.items() if one.needs_base}
-    if base == "auto" or not needing or any(suits(base, one.base_does) for one in needing.values()):
-        return
-    does = next((one for one in ("reads", "writes", "sees", "hears") if suits(base, one)), "reads")
-    kinds = (does, next(iter(needing.values())).base_does)
-    raise SettingsError(
-        [
-            f"base is {base!r}, which {kinds[0]}, and a base that {kinds[1]} is what {', '.join(needing)} can stand "
-            "on; give another with --base, or other --candidates"
-        ],
-        origin="The settings",
-    )
-
-
-def _check_bases_by_kind(settings: TrainSettings) -> None:
-    """Refuse a base that cannot do what it is named for; one that is not on this machine is found out later."""
-    faults = []
-    for does, kind in BASE_KINDS.items():
-        name = settings.bases.get(kind, "auto")
-        is_here = known_base(name) is not None or Path(name).is_dir()
-        if name != "auto" and is_here and not suits(name, does):
-            found = next((one for one in BASE_KINDS if suits(name, one)), None)
-            which = f"which {found}" if found else "which is none"
-            faults.append(
-                f"the base for {kind} is {name!r}, {which}; give one that {does} with --base {kind}=NAME"
-            )
-    if faults:
-        raise SettingsError(faults, origin="The settings")
-
-
-def _base_for_reading(stated: Sequence[Capabilities], language: str, settings: TrainSettings) -> str:
-    """Find the base once for all encoder methods, and refuse an adaptation that is too large for it."""
-    reading = [one for one in stated if one.needs_base and one.base_does == "reads"]
-    named = settings.base_that("reads")
-    wanted = named if is_for_reading(named) else "auto"
-    if not reading:
-        return wanted
-    try:
-        base = resolve_base(wanted, language=language)
-    except MissingExtraError:  # Each method that needs it is dropped with that reason.
-        return wanted
-    if settings.adaptation is not None and any(one.takes_adaptation for one in reading):
-        check_fits(settings.adaptation, base)
-    return base.name
-
-
-def _base_notes(
-    stated: Sequence[Capabilities], reading: str, mix: LanguageMix, settings: TrainSettings
-) -> tuple[str, ...]:
-    """Say of each base that a candidate stands on which rows it does not read."""
-    named, writers = settings.base_that("writes"), names_for("writer")
-    writing = writers[:1] if named == "auto" or not suits(named, "writes") else [named]
-    bases = {"writes": writing, "reads": [reading], "sees": [], "hears": []}
-    used = [bases[one.base_does] for one in stated if one.needs_base]
-    notes = [unread_note(name, mix) for name in dict.fromkeys(name for names in used for name in names)]
-    return tuple(note for note in notes if note is not None)

@@ -129,6 +129,8 @@ class Recommendation:
         The candidate to ship compared with the best; None where it is the best.
     scores : dict of str to float
         The score of each candidate that answered training rows out of fold, on these and the validation rows.
+    others : dict of str to Against
+        Every candidate but the best, compared with it.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Recommendation:
     rows: dict[str, int] = field(default_factory=dict)
     against: Against | None = None
     scores: dict[str, float] = field(default_factory=dict)
+    others: dict[str, Against] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.sentence
@@ -199,6 +202,7 @@ def recommend(
         evidence.n_rows(chosen, best),
         against.get(chosen.name),
         evidence.scores_on_all(candidates),
+        against,
     )
 
 

@@ -170,6 +170,11 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
         default="auto", description="Pretrained model: folder, short name or hub name; auto: by language."
     )
     bases: dict[BaseKind, str] = Field(default_factory=dict, description="Over `base`: text, writer, image.")
+    compare_bases: tuple[str, ...] = Field(
+        default=(),
+        description="Pretrained models that are compared by probes on training rows before anything is trained; the one "
+        "that is taken stands for `base`. `all`: every installed one.",
+    )
     speech: SpeechSettings = SpeechSettings()
     search: bool = Field(
         default=False,
