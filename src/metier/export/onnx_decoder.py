@@ -1,50 +1,22 @@
-"""A Llama-like model as an ONNX graph with a cache of keys and values, written node by node.
+"""A causal model as an ONNX graph with a cache of keys and values, written node by node.
 
 Tracing a decoder of thirty layers takes a minute and gives thousands of nodes for masks and positions; the
-architecture is a page of mathematics, so it is written down here instead: root-mean-square norms, attention with rotary
-positions and shared key heads in ONNX Runtime's one operator for it (`GroupQueryAttention`), a gated feed-forward.
+architectures are a page of mathematics each, so they are written down here instead: attention with a cache, rotary
+positions, shared key heads, windows and soft caps in ONNX Runtime's one operator for it (`GroupQueryAttention`).
+`decoder_architectures` says what of it a model has.
 
-Weights are float32, or 8 bits in blocks of 32 along the input with a scale each (`MatMulNBits`), as llama.cpp's Q8_0
-keeps them. What makes most of the error stays in float32: queries, keys, values, and the way out of the feed-forward.
+Of 8 bits are most weights (see `graph_nodes`). What makes most of the error stays in float32: queries, keys, values,
+and the way out of the feed-forward.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import torch
-from onnx import TensorProto, helper, numpy_helper
-from transformers import LlamaConfig
 
-BLOCK = 32
-BITS = 8
-ZERO = 128  # What stands for zero in an unsigned byte.
-MICROSOFT = "com.microsoft"
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What of a configuration the graph is built from."""
-
-    layers: int
-    heads: int
-    key_heads: int
-    head_size: int
-    epsilon: float
-
-
-def can_write(config: Any) -> bool:
-    """Whether a configuration is of the architecture that is written here."""
-    return (
-        isinstance(config, LlamaConfig)
-        and config.model_type == "llama"  # A special case may be another architecture.
-        and not config.attention_bias
-        and not config.mlp_bias
-        and config.hidden_act == "silu"
-        and (config.rope_parameters or {}).get("rope_type", "default") == "default"
-    )
+from metier.export.decoder_architectures import ARCHITECTURES, Decoder, SelfAttention
+from metier.export.graph_nodes import MICROSOFT, GraphNodes, Norm, numbers, whole_numbers
 
 
 def write_decoder(model: Any, path: Path, *, precision: str, longest: int) -> None:
@@ -59,178 +31,100 @@ def write_decoder(model: Any, path: Path, *, precision: str, longest: int) -> No
 
     Parameters
     ----------
-    model : LlamaForCausalLM
+    model : PreTrainedModel
+        Of an architecture of `decoder_architectures.ARCHITECTURES`.
     path : Path
     precision : {"fp32", "int8"}
     longest : int
         Positions that the rotary table holds.
     """
-    graph = _Graph(precision)
-    config = model.config
-    head_size = int(config.head_dim or config.hidden_size // config.num_attention_heads)
-    shape = Shape(
-        config.num_hidden_layers,
-        config.num_attention_heads,
-        config.num_key_value_heads,
-        head_size,
-        config.rms_norm_eps,
+    parts = ARCHITECTURES[model.config.model_type].parts(model, longest)
+    graph = GraphNodes(precision)
+    for kind, (cosines, sines) in parts.rotary.items():
+        graph.constant(cosines, f"cosines.{kind}")
+        graph.constant(sines, f"sines.{kind}")
+    hidden = graph.embed("input_ids", parts.embeddings, scale=parts.embedding_scale)
+    if parts.positions is not None:
+        hidden = graph.node("Add", [hidden, _learned_positions(graph, parts.positions)])
+    for number, (attention, feed_forward) in enumerate(parts.layers):
+        made = _attend(graph, parts, attention, hidden, number)
+        # Beside one another, both read what came in; behind one another, the second reads the sum.
+        read = hidden if parts.is_parallel else graph.residual(hidden, attention.block, made)
+        more = graph.feed_forward(graph.norm(read, feed_forward.block.before), feed_forward)
+        hidden = graph.residual(read, feed_forward.block, more)
+        hidden = graph.node("Add", [hidden, made]) if parts.is_parallel else hidden
+    where = graph.node("Unsqueeze", ["last", graph.whole(1)])
+    last = graph.norm(graph.node("GatherND", [hidden, where], batch_dims=1), parts.final)
+    logits = "uncapped" if parts.logit_cap else "logits"
+    graph.head(last, parts.head, parts.embeddings, output=logits)
+    if parts.logit_cap:
+        graph.node("Identity", [graph.capped(logits, parts.logit_cap)], outputs=["logits"])
+    onnx.save(_as_model(graph, parts), str(path))
+
+
+def _learned_positions(graph: GraphNodes, table: np.ndarray) -> str:
+    """The vector of each position; where a row has ended, that of the last one there is."""
+    ids = graph.node("Shape", ["input_ids"], start=1)
+    steps = graph.node(
+        "Range", [graph.number(0, np.int64), graph.node("Squeeze", [ids]), graph.number(1, np.int64)]
     )
-    weights = {name: weight.detach().float().numpy() for name, weight in model.state_dict().items()}
-    _add_rotary(graph, model, longest, head_size)
-    hidden = _embed(graph, weights["model.embed_tokens.weight"])
-    for layer in range(shape.layers):
-        hidden = _add_layer(graph, weights, hidden, layer=layer, shape=shape)
-    where = graph.node("Unsqueeze", ["last", graph.constant("behind", np.array([1], dtype=np.int64))])
-    last = graph.node("GatherND", [hidden, where], batch_dims=1)
-    last = graph.norm(last, weights["model.norm.weight"], shape.epsilon)
-    head = weights.get("lm_head.weight", weights["model.embed_tokens.weight"])
-    if precision == "fp32" and config.tie_word_embeddings:  # One matrix, twice in use and once in the file.
-        turned = graph.node("Transpose", ["embeddings"], perm=[1, 0])
-        graph.node("MatMul", [last, turned], outputs=["logits"])
-    else:
-        graph.matmul(last, head, "lm_head", output="logits")
-    onnx.save(_as_model(graph, shape, len(head)), str(path))
+    read = graph.node("Sub", [graph.node("Cast", ["seqlens_k"], to=onnx.TensorProto.INT64), "last"])
+    at = graph.node("Add", [graph.node("Unsqueeze", [read, graph.whole(1)]), steps])
+    return graph.node(
+        "Gather", [graph.constant(table), graph.node("Min", [at, graph.number(len(table) - 1, np.int64)])]
+    )
 
 
-class _Graph:
-    """Nodes and weights, and what every layer needs of them."""
-
-    def __init__(self, precision: str):
-        self.precision = precision
-        self.nodes: list[Any] = []
-        self.weights: list[Any] = []
-
-    def node(
-        self,
-        kind: str,
-        inputs: list[str],
-        *,
-        domain: str = "",
-        outputs: list[str] | None = None,
-        **attributes: Any,
-    ) -> str:
-        names = outputs or [f"n{len(self.nodes)}"]
-        self.nodes.append(helper.make_node(kind, inputs, names, domain=domain, **attributes))
-        return names[0]
-
-    def constant(self, name: str, value: np.ndarray) -> str:
-        self.weights.append(numpy_helper.from_array(np.array(value, order="C"), name))
-        return name
-
-    def norm(self, hidden: str, weight: np.ndarray, epsilon: float) -> str:
-        scale = self.constant(f"w{len(self.weights)}", weight)
-        return self.node(
-            "SimplifiedLayerNormalization", [hidden, scale], axis=-1, epsilon=epsilon, stash_type=1
-        )
-
-    def matmul(
-        self, hidden: str, weight: np.ndarray, name: str, *, output: str | None = None, is_exact: bool = False
-    ) -> str:
-        """Multiply by a weight of shape (n_out, n_in); `is_exact` keeps it in float32."""
-        outputs = [output] if output else None
-        if self.precision == "fp32" or is_exact or weight.shape[1] % BLOCK:
-            return self.node("MatMul", [hidden, self.constant(name, weight.T)], outputs=outputs)
-        quantised, scales = quantise(weight)
-        inputs = [hidden, self.constant(name, quantised), self.constant(f"{name}.scales", scales)]
-        return self.node(
-            "MatMulNBits",
-            inputs,
-            domain=MICROSOFT,
-            outputs=outputs,
-            K=weight.shape[1],
-            N=weight.shape[0],
-            bits=BITS,
-            block_size=BLOCK,
-            accuracy_level=4,  # Activations to 8 bits as well, block by block.
-        )
-
-
-def quantise(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give a weight as bytes in blocks, and the scale of each block.
-
-    Returns
-    -------
-    quantised : ndarray of uint8 of shape (n_out, n_blocks, 32)
-    scales : ndarray of float32 of shape (n_out * n_blocks,)
-    """
-    blocks = weight.reshape(len(weight), -1, BLOCK)
-    scales = np.abs(blocks).max(axis=2) / (ZERO - 1)
-    steps = np.divide(blocks, scales[:, :, None], out=np.zeros_like(blocks), where=scales[:, :, None] > 0)
-    return (np.rint(steps) + ZERO).astype(np.uint8), scales.astype(np.float32).ravel()
-
-
-def _embed(graph: _Graph, weight: np.ndarray) -> str:
-    if graph.precision == "fp32":
-        return graph.node("Gather", [graph.constant("embeddings", weight), "input_ids"])
-    halved = graph.constant("embeddings", weight.astype(np.float16))
-    return graph.node("Cast", [graph.node("Gather", [halved, "input_ids"])], to=TensorProto.FLOAT)
-
-
-def _add_rotary(graph: _Graph, model: Any, longest: int, head_size: int) -> None:
-    rotary = model.model.rotary_emb
-    with torch.inference_mode():
-        cosines, sines = rotary(torch.zeros(1, 1, head_size), torch.arange(longest)[None])
-    half = head_size // 2  # transformers keeps both halves, which are the same.
-    graph.constant("cosines", cosines[0, :, :half].float().numpy())
-    graph.constant("sines", sines[0, :, :half].float().numpy())
-
-
-def _add_layer(graph: _Graph, weights: dict[str, np.ndarray], hidden: str, *, layer: int, shape: Shape) -> str:
-    at = f"model.layers.{layer}."
-    normed = graph.norm(hidden, weights[f"{at}input_layernorm.weight"], shape.epsilon)
-    attention = f"{at}self_attn."
+def _attend(graph: GraphNodes, parts: Decoder, attention: SelfAttention, hidden: str, layer: int) -> str:
+    """What attention gives, before it is added to what came in."""
+    given = graph.norm(hidden, attention.block.before)
     query, key, value = (
-        graph.matmul(normed, weights[f"{attention}{part}_proj.weight"], f"{attention}{part}", is_exact=True)
-        for part in "qkv"
+        graph.linear(given, part, is_exact=True)
+        for part in (attention.query, attention.key, attention.value)
     )
+    query = _norm_heads(graph, query, attention.query_norm, parts.heads)
+    key = _norm_heads(graph, key, attention.key_norm, parts.key_heads)
+    inputs = [query, key, value, f"past.{layer}.key", f"past.{layer}.value", "seqlens_k", "total_sequence_length"]
+    if attention.rotary:
+        inputs += [f"cosines.{attention.rotary}", f"sines.{attention.rotary}"]
     attended = graph.node(
         "GroupQueryAttention",
-        [
-            query,
-            key,
-            value,
-            f"past.{layer}.key",
-            f"past.{layer}.value",
-            "seqlens_k",
-            "total_sequence_length",
-            "cosines",
-            "sines",
-        ],
+        inputs,
         domain=MICROSOFT,
         outputs=[f"attended.{layer}", f"present.{layer}.key", f"present.{layer}.value"],
-        num_heads=shape.heads,
-        kv_num_heads=shape.key_heads,
-        do_rotary=1,
+        num_heads=parts.heads,
+        kv_num_heads=parts.key_heads,
+        scale=attention.scale,
+        local_window_size=attention.window,
+        softcap=parts.attention_cap or 0.0,
+        do_rotary=int(bool(attention.rotary)),
         rotary_interleaved=0,
     )
-    attended = graph.matmul(attended, weights[f"{attention}o_proj.weight"], f"{attention}o")
-    hidden = graph.node("Add", [hidden, attended])
-    normed = graph.norm(hidden, weights[f"{at}post_attention_layernorm.weight"], shape.epsilon)
-    gate, up = (
-        graph.matmul(normed, weights[f"{at}mlp.{part}_proj.weight"], f"{at}{part}") for part in ("gate", "up")
-    )
-    opened = graph.node("Mul", [gate, graph.node("Sigmoid", [gate])])
-    mixed = graph.node("Mul", [opened, up])
-    # As with queries, keys and values: on SmolLM2 these make four tenths of the error of the logits, and save little.
-    down = graph.matmul(mixed, weights[f"{at}mlp.down_proj.weight"], f"{at}down", is_exact=True)
-    return graph.node("Add", [hidden, down])
+    return graph.linear(attended, attention.out)
 
 
-def _as_model(graph: _Graph, shape: Shape, n_tokens: int) -> Any:
-    number, whole = TensorProto.FLOAT, TensorProto.INT32
+def _norm_heads(graph: GraphNodes, states: str, norm: Norm | None, heads: int) -> str:
+    """Normalise each head by itself."""
+    if norm is None:
+        return states
+    apart = graph.node("Reshape", [states, graph.whole(0, 0, heads, len(norm.weight))])
+    return graph.node("Reshape", [graph.norm(apart, norm), graph.whole(0, 0, heads * len(norm.weight))])
+
+
+def _as_model(graph: GraphNodes, parts: Decoder) -> Any:
     inputs = [
-        helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["n_rows", "n_new"]),
-        helper.make_tensor_value_info("seqlens_k", whole, ["n_rows"]),
-        helper.make_tensor_value_info("last", TensorProto.INT64, ["n_rows"]),
-        helper.make_tensor_value_info("total_sequence_length", whole, []),
+        whole_numbers("input_ids", "n_rows", "n_new"),
+        whole_numbers("seqlens_k", "n_rows", is_short=True),
+        whole_numbers("last", "n_rows"),
+        whole_numbers("total_sequence_length", is_short=True),
     ]
-    outputs = [helper.make_tensor_value_info("logits", number, ["n_rows", n_tokens])]
-    for layer in range(shape.layers):
+    outputs = [numbers("logits", "n_rows", len(parts.head.weight))]
+    for layer in range(parts.n_layers):
         for part in ("key", "value"):
-            sizes = ["n_rows", shape.key_heads, "n_past", shape.head_size]
-            inputs.append(helper.make_tensor_value_info(f"past.{layer}.{part}", number, sizes))
-            sizes = ["n_rows", shape.key_heads, "n_total", shape.head_size]
-            outputs.append(helper.make_tensor_value_info(f"present.{layer}.{part}", number, sizes))
-    built = helper.make_graph(graph.nodes, "decoder", inputs, outputs, graph.weights)
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(MICROSOFT, 1)]
-    return helper.make_model(built, opset_imports=opsets, ir_version=9, producer_name="metier")
+            inputs.append(
+                numbers(f"past.{layer}.{part}", "n_rows", parts.key_heads, "n_past", parts.head_size)
+            )
+            outputs.append(
+                numbers(f"present.{layer}.{part}", "n_rows", parts.key_heads, "n_total", parts.head_size)
+            )
+    return graph.model("decoder", inputs, outputs)
