@@ -6,7 +6,7 @@ activations, biases, scales, soft caps, sliding windows, norms of queries and ke
 at export the graph's logits are compared with the model's own (`generation_export`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +18,13 @@ from metier.export.graph_nodes import ACTIVATIONS, Block, FeedForward, Linear, N
 Weights = Mapping[str, np.ndarray]
 # Rotary positions of these kinds depend on how long a text is; the others are a table.
 CHANGING_ROTARY = frozenset({"dynamic", "longrope"})
-HEAD_SIZES_OF = 8  # The operator of attention wants heads of a multiple of this size.
+# The operator of attention wants heads of a multiple of these sizes, and what it turns of a head too.
+HEADS_OF, TURNED_OF = 8, 16
+NORM_EPSILON = 1e-5  # What torch takes where nothing is said.
 
 
 @dataclass(frozen=True)
-class SelfAttention:
+class Attention:
     """The attention of one layer.
 
     Parameters
@@ -58,10 +60,10 @@ class Decoder:
     Parameters
     ----------
     embeddings : ndarray of shape (n_tokens, size)
-    layers : iterator of (SelfAttention, FeedForward)
+    layers : sequence of (Attention, FeedForward)
     head : Linear
     final : Norm or None
-    n_layers, heads, key_heads, head_size : int
+    heads, key_heads, head_size : int
     embedding_scale : float
     positions : ndarray of shape (n_positions, size) or None
         Learned ones.
@@ -73,10 +75,9 @@ class Decoder:
     """
 
     embeddings: np.ndarray
-    layers: Iterator[tuple[SelfAttention, FeedForward]]
+    layers: Sequence[tuple[Attention, FeedForward]]
     head: Linear
     final: Norm | None
-    n_layers: int
     heads: int
     key_heads: int
     head_size: int
@@ -108,6 +109,11 @@ def causal_fault(config: Any) -> str:
     """Say what keeps a causal model from being answered without torch, "" for nothing."""
     row = ARCHITECTURES.get(config.model_type)
     return f"models of type {config.model_type!r} are not in the table" if row is None else row.fault(config)
+
+
+def activation_fault(name: str) -> str:
+    """Say that an activation is not written, "" where it is."""
+    return "" if name in ACTIVATIONS else f"the activation {name!r} is not written"
 
 
 def weights_of(model: Any) -> dict[str, np.ndarray]:
@@ -144,13 +150,16 @@ def _llama_fault(config: Any) -> str:
     if getattr(config, "use_bidirectional_attention", False):
         return "attention in both directions is not written"
     size = _head_size(config)
-    return _activation_fault(_activation(config)) or (
-        f"heads of {size} numbers are not a multiple of {HEAD_SIZES_OF}" if size % HEAD_SIZES_OF else ""
+    turned = int(size * float(each[0].get("partial_rotary_factor", 1.0) if each else 1.0))
+    return (
+        activation_fault(_activation(config))
+        or _heads_fault(size, TURNED_OF)
+        or _heads_fault(turned, TURNED_OF)
     )
 
 
-def _activation_fault(name: str) -> str:
-    return "" if name in ACTIVATIONS else f"the activation {name!r} is not written"
+def _heads_fault(size: int, multiple: int = HEADS_OF) -> str:
+    return f"heads of {size} numbers are not written, only of a multiple of {multiple}" if size % multiple else ""
 
 
 def _activation(config: Any) -> str:
@@ -176,10 +185,9 @@ def _llama_parts(model: Any, longest: int) -> Decoder:
 
     return Decoder(
         embeddings=embeddings,
-        layers=(_llama_layer(config, weights, norm, at) for at in range(config.num_hidden_layers)),
+        layers=[_llama_layer(config, weights, norm, at) for at in range(config.num_hidden_layers)],
         head=head_of(model, weights, embeddings),
         final=norm("model.norm"),
-        n_layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
         key_heads=config.num_key_value_heads,
         head_size=size,
@@ -192,13 +200,13 @@ def _llama_parts(model: Any, longest: int) -> Decoder:
 
 def _llama_layer(
     config: Any, weights: Weights, norm: Callable[[str], Norm | None], layer: int
-) -> tuple[SelfAttention, FeedForward]:
+) -> tuple[Attention, FeedForward]:
     at, names = f"model.layers.{layer}.", config.to_dict()
     kind = _kinds_of_layers(config)[layer]
     has_four_norms = f"{at}pre_feedforward_layernorm.weight" in weights
     after_attention = norm(f"{at}post_attention_layernorm")
     between = norm(f"{at}pre_feedforward_layernorm") if has_four_norms else after_attention
-    attention = SelfAttention(
+    attention = Attention(
         Block(norm(f"{at}input_layernorm"), after_attention if has_four_norms else None),
         *(linear_of(weights, f"{at}self_attn.{part}_proj") for part in "qkvo"),
         scale=float(names.get("query_pre_attn_scalar") or _head_size(config)) ** -0.5,
@@ -248,9 +256,7 @@ def _gpt2_fault(config: Any) -> str:
     size = config.n_embd // config.n_head
     if config.add_cross_attention:
         return "cross-attention of a causal model is not written"
-    if size % HEAD_SIZES_OF:
-        return f"heads of {size} numbers are not a multiple of {HEAD_SIZES_OF}"
-    return _activation_fault(config.activation_function)
+    return _heads_fault(size) or activation_fault(config.activation_function)
 
 
 def _gpt2_parts(model: Any, longest: int) -> Decoder:
@@ -258,10 +264,9 @@ def _gpt2_parts(model: Any, longest: int) -> Decoder:
     embeddings = weights["transformer.wte.weight"]
     return Decoder(
         embeddings=embeddings,
-        layers=(_gpt2_layer(config, weights, layer) for layer in range(config.n_layer)),
+        layers=[_gpt2_layer(config, weights, layer) for layer in range(config.n_layer)],
         head=head_of(model, weights, embeddings),
         final=layer_norm_of(weights, "transformer.ln_f", config.layer_norm_epsilon),
-        n_layers=config.n_layer,
         heads=config.n_head,
         key_heads=config.n_head,
         head_size=config.n_embd // config.n_head,
@@ -269,7 +274,7 @@ def _gpt2_parts(model: Any, longest: int) -> Decoder:
     )
 
 
-def _gpt2_layer(config: Any, weights: Weights, layer: int) -> tuple[SelfAttention, FeedForward]:
+def _gpt2_layer(config: Any, weights: Weights, layer: int) -> tuple[Attention, FeedForward]:
     at = f"transformer.h.{layer}."
     scale = float(config.n_embd // config.n_head) ** -0.5 if config.scale_attn_weights else 1.0
 
@@ -279,7 +284,7 @@ def _gpt2_layer(config: Any, weights: Weights, layer: int) -> tuple[SelfAttentio
     def before(name: str) -> Block:
         return Block(layer_norm_of(weights, f"{at}{name}", config.layer_norm_epsilon))
 
-    attention = SelfAttention(
+    attention = Attention(
         before("ln_1"),
         *_thirds(turned("attn.c_attn")),
         turned("attn.c_proj"),
@@ -300,10 +305,6 @@ def _thirds(whole: Linear) -> list[Linear]:
 # GPT-NeoX (Pythia): attention beside feed-forward, a part of each head turned, one matrix a head.
 
 
-def _neox_fault(config: Any) -> str:
-    return _llama_fault(config)
-
-
 def _neox_parts(model: Any, longest: int) -> Decoder:
     config, weights = model.config, weights_of(model)
     embeddings = weights["gpt_neox.embed_in.weight"]
@@ -311,10 +312,9 @@ def _neox_parts(model: Any, longest: int) -> Decoder:
     name = next(name for name in ("lm_head", "embed_out") if shared or f"{name}.weight" in weights)
     return Decoder(
         embeddings=embeddings,
-        layers=(_neox_layer(config, weights, layer) for layer in range(config.num_hidden_layers)),
+        layers=[_neox_layer(config, weights, layer) for layer in range(config.num_hidden_layers)],
         head=Linear(embeddings) if shared else linear_of(weights, name),
         final=layer_norm_of(weights, "gpt_neox.final_layer_norm", config.layer_norm_eps),
-        n_layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
         key_heads=config.num_attention_heads,
         head_size=_head_size(config),
@@ -323,7 +323,7 @@ def _neox_parts(model: Any, longest: int) -> Decoder:
     )
 
 
-def _neox_layer(config: Any, weights: Weights, layer: int) -> tuple[SelfAttention, FeedForward]:
+def _neox_layer(config: Any, weights: Weights, layer: int) -> tuple[Attention, FeedForward]:
     at, size = f"gpt_neox.layers.{layer}.", _head_size(config)
     whole = linear_of(weights, f"{at}attention.query_key_value")
     by_head = whole.weight.reshape(-1, 3, size, whole.weight.shape[1])
@@ -332,7 +332,7 @@ def _neox_layer(config: Any, weights: Weights, layer: int) -> tuple[SelfAttentio
         Linear(by_head[:, part].reshape(-1, by_head.shape[-1]), None if biases is None else biases[:, part].ravel())
         for part in range(3)
     ]
-    attention = SelfAttention(
+    attention = Attention(
         Block(layer_norm_of(weights, f"{at}input_layernorm", config.layer_norm_eps)),
         *parts,
         linear_of(weights, f"{at}attention.dense"),
@@ -357,9 +357,7 @@ def _opt_fault(config: Any) -> str:
         return "embeddings of another width than the layers are not written"
     if not config.layer_norm_elementwise_affine:
         return "norms without weights are not written"
-    if size % HEAD_SIZES_OF:
-        return f"heads of {size} numbers are not a multiple of {HEAD_SIZES_OF}"
-    return _activation_fault(config.activation_function)
+    return _heads_fault(size) or activation_fault(config.activation_function)
 
 
 def _opt_parts(model: Any, longest: int) -> Decoder:
@@ -369,10 +367,9 @@ def _opt_parts(model: Any, longest: int) -> Decoder:
     has_final = f"{at}final_layer_norm.weight" in weights
     return Decoder(
         embeddings=embeddings,
-        layers=(_opt_layer(config, weights, layer) for layer in range(config.num_hidden_layers)),
+        layers=[_opt_layer(config, weights, layer) for layer in range(config.num_hidden_layers)],
         head=head_of(model, weights, embeddings),
         final=layer_norm_of(weights, f"{at}final_layer_norm", NORM_EPSILON) if has_final else None,
-        n_layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
         key_heads=config.num_attention_heads,
         head_size=config.hidden_size // config.num_attention_heads,
@@ -380,17 +377,14 @@ def _opt_parts(model: Any, longest: int) -> Decoder:
     )
 
 
-NORM_EPSILON = 1e-5  # What torch takes where nothing is said.
-
-
-def _opt_layer(config: Any, weights: Weights, layer: int) -> tuple[SelfAttention, FeedForward]:
+def _opt_layer(config: Any, weights: Weights, layer: int) -> tuple[Attention, FeedForward]:
     at = f"model.decoder.layers.{layer}."
 
     def block(name: str) -> Block:
         norm = layer_norm_of(weights, f"{at}{name}", NORM_EPSILON)
         return Block(before=norm) if config.do_layer_norm_before else Block(after=norm)
 
-    attention = SelfAttention(
+    attention = Attention(
         block("self_attn_layer_norm"),
         *(linear_of(weights, f"{at}self_attn.{part}_proj") for part in ("q", "k", "v", "out")),
         scale=float(config.hidden_size // config.num_attention_heads) ** -0.5,
@@ -410,6 +404,6 @@ ARCHITECTURES: dict[str, Architecture] = {
         Architecture(_llama_parts, _llama_fault),
     ),
     "gpt2": Architecture(_gpt2_parts, _gpt2_fault),
-    "gpt_neox": Architecture(_neox_parts, _neox_fault),
+    "gpt_neox": Architecture(_neox_parts, _llama_fault),
     "opt": Architecture(_opt_parts, _opt_fault),
 }

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from metier.export.decoder_architectures import ARCHITECTURES, Decoder, SelfAttention
+from metier.export.decoder_architectures import ARCHITECTURES, Attention, Decoder
 from metier.export.graph_nodes import MICROSOFT, GraphNodes, Norm, numbers, whole_numbers
 
 
@@ -75,7 +75,7 @@ def _learned_positions(graph: GraphNodes, table: np.ndarray) -> str:
     )
 
 
-def _attend(graph: GraphNodes, parts: Decoder, attention: SelfAttention, hidden: str, layer: int) -> str:
+def _attend(graph: GraphNodes, parts: Decoder, attention: Attention, hidden: str, layer: int) -> str:
     """What attention gives, before it is added to what came in."""
     given = graph.norm(hidden, attention.block.before)
     query, key, value = (
@@ -119,7 +119,7 @@ def _as_model(graph: GraphNodes, parts: Decoder) -> Any:
         whole_numbers("total_sequence_length", is_short=True),
     ]
     outputs = [numbers("logits", "n_rows", len(parts.head.weight))]
-    for layer in range(parts.n_layers):
+    for layer in range(len(parts.layers)):
         for part in ("key", "value"):
             inputs.append(
                 numbers(f"past.{layer}.{part}", "n_rows", parts.key_heads, "n_past", parts.head_size)
