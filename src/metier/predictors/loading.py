@@ -59,6 +59,7 @@ KINDS = {
     "torch_prompted.v1": "metier.transformer.generation.prompted:TorchPromptedPredictor",
     "dictionary_translation.v1": "metier.predictors.text.dictionary_translation:DictionaryTranslationPredictor",
     "onnx_generation.v1": "metier.predictors.onnx.onnx_generation:OnnxGenerationPredictor",
+    "onnx_encoder_decoder.v1": "metier.predictors.onnx.onnx_generation:OnnxEncoderDecoderPredictor",
     "torch_generation.v1": "metier.transformer.generation.torch_generation:TorchGenerationPredictor",
     "transcription.v1": "metier.predictors.speech.transcription:TranscriptionPredictor",
     "average.v1": "metier.predictors.composite.average:AveragePredictor",

@@ -12,12 +12,14 @@ import pytest
 
 pytest.importorskip("torch", reason="needs metier[train]")
 import torch
+from transformers import AutoTokenizer, BloomConfig, BloomForCausalLM
 
 from metier.bases.adaptation.layer_discovery import linear_layers
 from metier.bases.generative_bases import (
     load_codec,
     load_language_model,
     resolve_generative_base,
+    save_language_model,
 )
 from metier.bundles.safety import check_is_data, walk_files
 from metier.errors import (
@@ -29,7 +31,7 @@ from metier.errors import (
     UnknownNameError,
 )
 from metier.export.generation_export import MARGIN
-from metier.export.onnx_decoder import quantise
+from metier.export.graph_nodes import quantise
 from metier.predictors import load_predictor
 from metier.predictors.onnx.onnx_generation import OnnxGenerationPredictor
 from metier.predictors.text.prompting import Prompts, PromptSettings
@@ -395,16 +397,29 @@ def test_bytes_stand_for_their_weights():
     assert np.abs(back - weight).max() <= scales.max() / 2 + 1e-6
 
 
-def test_beams_and_other_architectures_are_answered_by_torch(llama, t5, talk, tmp_path):
-    for name, fitted in (("beams", learn(llama, talk, epochs=1, beams=2)), ("t5", learn(t5, talk, epochs=1))):
-        folder = tmp_path / name
-        folder.mkdir()
-        fitted.export(folder)
-        assert type(load_predictor(folder)).__name__ == "TorchGenerationPredictor"
+def test_beams_are_answered_by_torch(llama, talk, tmp_path):
+    learn(llama, talk, epochs=1, beams=2).export(tmp_path)
+    assert type(load_predictor(tmp_path)).__name__ == "TorchGenerationPredictor"
 
 
-def test_without_torch_the_bundle_says_what_to_install(t5, talk, tmp_path):
-    learn(t5, talk, epochs=1).export(tmp_path)
+@pytest.fixture(scope="module")
+def bloom(llama, tmp_path_factory):
+    """A base of an architecture that is not in the table."""
+    folder = tmp_path_factory.mktemp("bloom")
+    tokenizer = AutoTokenizer.from_pretrained(llama)
+    torch.manual_seed(0)
+    config = BloomConfig(
+        vocab_size=len(tokenizer), hidden_size=32, n_layer=1, n_head=2, eos_token_id=2, pad_token_id=0
+    )
+    save_language_model(BloomForCausalLM(config), tokenizer, folder)
+    return str(folder)
+
+
+def test_an_architecture_that_is_not_in_the_table_stays_with_torch(bloom, talk, tmp_path):
+    fitted = learn(bloom, talk, epochs=1, token_budget=2048)
+    fitted.export(tmp_path)
+    assert type(load_predictor(tmp_path)).__name__ == "TorchGenerationPredictor"
+    assert "'bloom'" in fitted.facts_["export"]["why"]
     # In a process of its own: modules that are thrown out of this one would be missed by other tests.
     code = (
         "import sys; sys.modules['torch'] = None\n"

@@ -1,28 +1,43 @@
-"""Text generation with ONNX Runtime, without torch: `onnx_generation.v1`.
+"""Text generation with ONNX Runtime, without torch: `onnx_generation.v1` and `onnx_encoder_decoder.v1`.
 
 The folder holds `model.onnx` (see `export.onnx_decoder` for its inputs), `tokenizer.json`, and in `predictor.json`
-how prompts are built and tokens chosen. Rows that are asked together are written side by side, some at a time.
+how prompts are built and tokens chosen; of an encoder-decoder `encoder.onnx` besides (see `export.onnx_encoder_decoder`).
+Rows that are asked together are written side by side, some at a time.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
-
-import onnxruntime
+from typing import Any, ClassVar, Protocol, Self
 
 from metier.errors import BundleError
 from metier.predictors.loading import read_settings
 from metier.predictors.onnx.decoder_loop import DecoderLoop
+from metier.predictors.onnx.encoder_decoder_loop import EncoderDecoderLoop, TokenRules
 from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE, open_session
-from metier.predictors.text.decoding import DecodingSettings, Search
+from metier.predictors.text.decoding import DecodingSettings, Search, StepwiseModel
 from metier.predictors.text.decoding.token_choice import readable
 from metier.predictors.text.extracted_sentences import written
 from metier.predictors.text.prompting import Codec, FileCodec, Prompts, PromptSettings
 from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.inputs import CONVERSATION
 
-KIND = "onnx_generation.v1"
+KIND, PAIR_KIND = "onnx_generation.v1", "onnx_encoder_decoder.v1"
+ENCODER_FILE = "encoder.onnx"
 ROWS_AT_ONCE = 512
+
+
+class Loop(StepwiseModel, Protocol):
+    """A model that writes token by token, and says how likely given answers are."""
+
+    most_rows: int
+
+    def loss(self, prompt: Sequence[int], answer: Sequence[int]) -> float:
+        """Give the mean negative log-likelihood of the tokens of a given answer."""
+        ...
+
+    def losses(self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> list[float]:
+        """Give what `loss` gives for several answers."""
+        ...
 
 
 class OnnxGenerationPredictor:
@@ -30,17 +45,19 @@ class OnnxGenerationPredictor:
 
     Parameters
     ----------
-    session : onnxruntime.InferenceSession
+    loop : Loop
     codec : Codec
     settings : mapping
         `predictor.json`: name, prompt, decoding, end_ids.
     """
 
     labels: tuple[str, ...] = ()
+    kind: ClassVar[str] = KIND
+    graphs: ClassVar[tuple[str, ...]] = (MODEL_FILE,)
 
-    def __init__(self, session: onnxruntime.InferenceSession, codec: Codec, settings: Mapping[str, Any]):
+    def __init__(self, loop: Loop, codec: Codec, settings: Mapping[str, Any]):
         self.name: str = settings["name"]
-        self._loop = DecoderLoop(session)
+        self._loop = loop
         self._codec = codec
         self._prompts = Prompts(PromptSettings.of(settings["prompt"]), codec)
         self._decoding = DecodingSettings(**settings["decoding"])
@@ -59,13 +76,18 @@ class OnnxGenerationPredictor:
         """
         settings = read_settings(folder)
         try:
-            session = open_session(folder / MODEL_FILE, threads=threads)
+            loop = cls.open_loop(folder, settings, threads=threads)
         except Exception as error:  # onnxruntime has no common error.
             raise BundleError(
                 f"{folder} holds no model that can be loaded ({error}). "
                 "Export it again, or take it from its source."
             ) from error
-        return cls(session, FileCodec(folder / TOKENIZER_FILE), settings)
+        return cls(loop, FileCodec(folder / TOKENIZER_FILE), settings)
+
+    @classmethod
+    def open_loop(cls, folder: Path, settings: Mapping[str, Any], *, threads: int) -> Loop:
+        """Open the graphs of a folder; raises whatever ONNX Runtime raises."""
+        return DecoderLoop(open_session(folder / MODEL_FILE, threads=threads))
 
     def predict(self, items: Sequence[Any]) -> RecordAnswers:
         """Write an answer to each item."""
@@ -113,3 +135,18 @@ class OnnxGenerationPredictor:
     def losses(self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> list[float]:
         """Give what `loss` gives for several answers."""
         return self._loop.losses(prompts, answers)
+
+
+class OnnxEncoderDecoderPredictor(OnnxGenerationPredictor):
+    """An encoder-decoder with its cache, answering without torch. Safe to share between threads."""
+
+    kind: ClassVar[str] = PAIR_KIND
+    graphs: ClassVar[tuple[str, ...]] = (MODEL_FILE, ENCODER_FILE)
+
+    @classmethod
+    def open_loop(cls, folder: Path, settings: Mapping[str, Any], *, threads: int) -> Loop:
+        """Open the graphs of a folder; `token_rules` of the settings says what every answer keeps to."""
+        encoder, decoder = (
+            open_session(folder / name, threads=threads) for name in (ENCODER_FILE, MODEL_FILE)
+        )
+        return EncoderDecoderLoop(encoder, decoder, TokenRules.of(settings["token_rules"]))

@@ -15,8 +15,7 @@ from metier.bases.generative_bases import (
     save_language_model,
     working_dtype,
 )
-from metier.export.generation_export import CHECKED_ROWS, export_decoder
-from metier.export.onnx_decoder import can_write
+from metier.export.generation_export import CHECKED_ROWS, export_fault, export_writer
 from metier.predictors.loading import write_settings
 from metier.predictors.onnx.graph_session import TOKENIZER_FILE
 from metier.predictors.text.decoding import DecodingSettings
@@ -29,6 +28,13 @@ from metier.training.answer_tuning import plan_of, tune_writer
 from metier.training.encoder_settings import Precision, ScheduleSettings
 from metier.training.loop import Outcome
 from metier.training.training_cost import Cost
+from metier.transformer.generation.answer_rules import (
+    answer_settings,
+    answering_attention,
+    begin_as_trained,
+    end_ids,
+    rules_fault,
+)
 from metier.transformer.generation.generation_examples import Encoding, build_encoding
 from metier.transformer.generation.generation_rows import GenerationRows
 from metier.transformer.generation.kept_states import kept_states
@@ -105,7 +111,7 @@ class GeneratorSettings(ScheduleSettings):
     )
     precision: Precision = Field(
         "auto",
-        description="Precision of an exported Llama-like model; `auto`: 8 bits where they pass the "
+        description="Precision of an exported graph; `auto`: 8 bits where they pass the "
         "equivalence check and are faster.",
     )
 
@@ -243,23 +249,34 @@ class Generator(BaseEstimator):
         model, settings = self.predictor_.model, self._settings()
         encoding = self._encoding_
         save_language_model(model, encoding.tokenizer, folder / HUGGING_FACE_FOLDER)
-        if (
-            self.beams > 1
-            or not can_write(model.config)
-            or not (encoding.base.folder / TOKENIZER_FILE).is_file()
-        ):
+        fault = self._export_fault(model)
+        if not fault:
+            graph_settings = {**settings, "end_ids": end_ids(model, encoding.end_id)}
+            if encoding.base.is_encoder_decoder:
+                graph_settings |= answer_settings(model, settings["decoding"])
+            exported = export_writer(
+                model,
+                encoding.base.folder / TOKENIZER_FILE,
+                folder,
+                settings=graph_settings,
+                precision=self.precision,
+                check=self._checked_rows,
+            )
+            fault = exported.fault
+        if fault:
             write_settings(folder, settings)
+            self.facts_["export"] = {"precision": "torch", "why": f"answered by torch: {fault}"}
             return
-        report = export_decoder(
-            model,
-            encoding.base.folder / TOKENIZER_FILE,
-            folder,
-            settings={**settings, "end_ids": [encoding.end_id]},
-            precision=self.precision,
-            check=self._checked_rows,
-        )
-        self.chosen_params_["precision"] = report["precision"]
-        self.facts_["export"] = report
+        self.chosen_params_["precision"] = exported.report["precision"]
+        self.facts_["export"] = exported.report
+
+    def _export_fault(self, model: Any) -> str:
+        """Say what keeps the model from being answered without torch, "" for nothing."""
+        if self.beams > 1:
+            return "beams are followed by torch"
+        if not (self._encoding_.base.folder / TOKENIZER_FILE).is_file():
+            return f"the base has no {TOKENIZER_FILE}"
+        return export_fault(model.config) or rules_fault(model)
 
     def measure(self, X: Any, y: Any, *, n_batches: int = 2) -> Cost:
         """Time a few real batches of these rows and say what an epoch costs here; nothing is learned."""
@@ -318,7 +335,8 @@ class Generator(BaseEstimator):
         # All weights were trained in float32; they answer as they will out of the folder.
         self._encoding_ = encoding
         model = model.to(working_dtype(self.base_)).eval()
-        model.set_attn_implementation("sdpa")  # As it will be loaded.
+        model.set_attn_implementation(answering_attention(model))
+        begin_as_trained(model, self._checked_rows[1][0])
         self.predictor_ = TorchGenerationPredictor(model, encoding.codec, self._settings())
 
     def _settings(self) -> dict[str, Any]:

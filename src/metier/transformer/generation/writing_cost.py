@@ -11,14 +11,14 @@ import transformers
 
 from metier.bases.adaptation.layer_discovery import blocks_of
 from metier.bases.precision import mixed_precision
-from metier.export.generation_export import CHECKED_ROWS, TIMED_ROWS
-from metier.export.onnx_decoder import can_write
+from metier.export.generation_export import CHECKED_ROWS, TIMED_ROWS, export_fault
 from metier.tasks.method_contract import measuring_is_over
 from metier.training.batching import plan_epoch
 from metier.training.frozen_layer_cache import most_bytes
 from metier.training.objectives.next_token import answer_cross_entropy
 from metier.training.partial_pass import StatesHere, output_of, standing_in
 from metier.training.training_cost import BYTES_OF_FLOAT32, COPIES_OF_A_WEIGHT, Cost
+from metier.transformer.generation.answer_rules import answering_attention
 from metier.transformer.generation.generation_rows import GenerationRows
 from metier.transformer.generation.packed_rows import PackedRows
 from metier.transformer.generation.prepared_writer import PreparedWriter
@@ -115,7 +115,7 @@ class _Answering:
 
 def _seconds_of_export(ready: PreparedWriter, answering: _Answering) -> float:
     """Of both precisions the likelihoods of some answers are compared, and a few are timed by themselves."""
-    if not can_write(ready.writer.language_model.config):
+    if export_fault(ready.writer.language_model.config):
         return 0.0
     many = min(CHECKED_ROWS, len(ready.parts[0])) * answering.of_many
     return 2 * (many + TIMED_ROWS * answering.alone)
@@ -127,7 +127,7 @@ def _time_answers(ready: PreparedWriter) -> _Answering:
     prompt = sorted(prompts, key=len)[len(prompts) // 2]
     n_tokens = float(np.mean([len(answer) for answer in answers]))
     before = model.config._attn_implementation
-    model.set_attn_implementation("sdpa")
+    model.set_attn_implementation(answering_attention(model))
     try:
         reading, each = _time_generation(model, prompt, SIDE_BY_SIDE)
         _, each_alone = _time_generation(model, prompt[-1:], 1)
