@@ -65,7 +65,11 @@ CAUSAL = {
     "gpt2": GPT2,
     "gpt2 with other scales": {**GPT2, "scale_attn_by_inverse_layer_idx": True, "activation_function": "relu"},
     "gpt_neox": {**SMALL, "hidden_size": 64, "rope_parameters": PARTLY},
-    "gpt_neox one behind the other": {**SMALL, "use_parallel_residual": False, "rope_parameters": LONGER},
+    "gpt_neox one behind the other": {
+        **SMALL,
+        "hidden_size": 128,  # Of each head a quarter is turned.
+        "use_parallel_residual": False,
+    },
     "opt": OPT,
     "opt with norms behind": {**OPT, "do_layer_norm_before": False},
 }
@@ -122,7 +126,7 @@ def make(name, settings):
     """A model whose every weight is random: those that begin at one or zero would hide what is left out."""
     torch.manual_seed(0)
     config = transformers.AutoConfig.for_model(name.split()[0], **settings)
-    kind = transformers.AutoModelForSeq2SeqLM if settings in PAIRS.values() else transformers.AutoModelForCausalLM
+    kind = transformers.AutoModelForSeq2SeqLM if name in PAIRS else transformers.AutoModelForCausalLM
     model = kind.from_config(config, attn_implementation="eager").eval()
     with torch.no_grad():
         for weight in model.parameters():
@@ -176,7 +180,12 @@ def test_logits_are_the_models_own_in_prefill_and_step_by_step(name, tmp_path):
 
 @pytest.mark.parametrize("name", [*CAUSAL, *PAIRS])
 def test_answers_are_those_of_generate_token_by_token(name, tmp_path):
-    model = make(name, (CAUSAL | PAIRS)[name])
+    settings = (CAUSAL | PAIRS)[name]
+    if (
+        "num_layers" in settings
+    ):  # `generate` of transformers fails where a T5 has more layers that write than read.
+        settings = settings | {"num_layers": settings["num_decoder_layers"]}
+    model = make(name, settings)
     search = Search(opened(model, tmp_path), DecodingSettings(max_new_tokens=12), end_ids=[END])
     prompts = drawn(9, 5, 25)
     asked = transformers.GenerationConfig(
@@ -258,10 +267,7 @@ def test_rules_force_the_first_token_and_forbid_others(tmp_path):
     (tmp_path / "barred").mkdir()
     barred = opened(model, tmp_path / "barred", never_first=(int(first[0]),))
     assert barred.start(prompts)[0].argmax(axis=1)[0] != first[0]
-    # What is forced costs nothing, and is no part of a given answer.
-    answer = drawn(4)[0]
-    assert ruled.loss(prompts[0], answer) == pytest.approx(
-        float(np.dot([5, -1], [free.loss(prompts[0], [int(first[0]), *answer]), 0])
-              - free.loss(prompts[0], [int(first[0])])) / 4,
-        rel=1e-4,
-    )
+    # What is forced comes before a given answer, and does not count.
+    answer, begun = drawn(4)[0], int(first[0])
+    whole, alone = free.loss(prompts[0], [begun, *answer]), free.loss(prompts[0], [begun])
+    assert ruled.loss(prompts[0], answer) == pytest.approx((5 * whole - alone) / 4, rel=1e-4)

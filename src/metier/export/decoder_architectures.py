@@ -16,7 +16,7 @@ import torch
 from metier.export.graph_nodes import ACTIVATIONS, Block, FeedForward, Linear, Norm
 
 Weights = Mapping[str, np.ndarray]
-# Rotary positions of these kinds depend on how long a text is; the others are a table.
+# Rotary positions of these kinds depend on how long a text is; others are a table.
 CHANGING_ROTARY = frozenset({"dynamic", "longrope"})
 # The operator of attention wants heads of a multiple of these sizes, and what it turns of a head too.
 HEADS_OF, TURNED_OF = 8, 16
@@ -30,7 +30,8 @@ class Attention:
     Parameters
     ----------
     block : Block
-    query, key, value, out : Linear
+    linears : tuple of Linear
+        Of queries, keys, values, and out again.
     query_norm, key_norm : Norm or None
         Over each head.
     scale : float
@@ -42,10 +43,7 @@ class Attention:
     """
 
     block: Block
-    query: Linear
-    key: Linear
-    value: Linear
-    out: Linear
+    linears: tuple[Linear, ...]
     scale: float
     query_norm: Norm | None = None
     key_norm: Norm | None = None
@@ -147,7 +145,7 @@ def _llama_fault(config: Any) -> str:
     kinds = {(rope or {}).get("rope_type", "default") for rope in each}
     if kinds & CHANGING_ROTARY:
         return f"rotary positions of type {', '.join(sorted(kinds))!r} are not written"
-    if getattr(config, "use_bidirectional_attention", False):
+    if config.to_dict().get("use_bidirectional_attention"):
         return "attention in both directions is not written"
     size = _head_size(config)
     turned = int(size * float(each[0].get("partial_rotary_factor", 1.0) if each else 1.0))
@@ -159,7 +157,9 @@ def _llama_fault(config: Any) -> str:
 
 
 def _heads_fault(size: int, multiple: int = HEADS_OF) -> str:
-    return f"heads of {size} numbers are not written, only of a multiple of {multiple}" if size % multiple else ""
+    return (
+        f"heads of {size} numbers are not written, only of a multiple of {multiple}" if size % multiple else ""
+    )
 
 
 def _activation(config: Any) -> str:
@@ -208,7 +208,7 @@ def _llama_layer(
     between = norm(f"{at}pre_feedforward_layernorm") if has_four_norms else after_attention
     attention = Attention(
         Block(norm(f"{at}input_layernorm"), after_attention if has_four_norms else None),
-        *(linear_of(weights, f"{at}self_attn.{part}_proj") for part in "qkvo"),
+        tuple(linear_of(weights, f"{at}self_attn.{part}_proj") for part in "qkvo"),
         scale=float(names.get("query_pre_attn_scalar") or _head_size(config)) ** -0.5,
         query_norm=norm(f"{at}self_attn.q_norm"),
         key_norm=norm(f"{at}self_attn.k_norm"),
@@ -234,9 +234,7 @@ def _kinds_of_layers(config: Any) -> list[str]:
     return [kind] * config.num_hidden_layers
 
 
-def _rotary_tables(
-    rotary: Any, longest: int, kinds: set[str]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _rotary_tables(rotary: Any, longest: int, kinds: set[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The cosines and sines of each kind of layer; most models have the same for both."""
     tables = {}
     states, positions = torch.zeros(1, 1, 1), torch.arange(longest)[None]
@@ -286,8 +284,7 @@ def _gpt2_layer(config: Any, weights: Weights, layer: int) -> tuple[Attention, F
 
     attention = Attention(
         before("ln_1"),
-        *_thirds(turned("attn.c_attn")),
-        turned("attn.c_proj"),
+        (*_thirds(turned("attn.c_attn")), turned("attn.c_proj")),
         scale=scale / (layer + 1) if config.scale_attn_by_inverse_layer_idx else scale,
     )
     feed_forward = FeedForward(
@@ -298,8 +295,9 @@ def _gpt2_layer(config: Any, weights: Weights, layer: int) -> tuple[Attention, F
 
 def _thirds(whole: Linear) -> list[Linear]:
     weights = np.split(whole.weight, 3)
-    biases = [None] * 3 if whole.bias is None else np.split(whole.bias, 3)
-    return [Linear(weight, bias) for weight, bias in zip(weights, biases, strict=True)]
+    if whole.bias is None:
+        return [Linear(weight) for weight in weights]
+    return [Linear(*pair) for pair in zip(weights, np.split(whole.bias, 3), strict=True)]
 
 
 # GPT-NeoX (Pythia): attention beside feed-forward, a part of each head turned, one matrix a head.
@@ -329,13 +327,14 @@ def _neox_layer(config: Any, weights: Weights, layer: int) -> tuple[Attention, F
     by_head = whole.weight.reshape(-1, 3, size, whole.weight.shape[1])
     biases = None if whole.bias is None else whole.bias.reshape(-1, 3, size)
     parts = [
-        Linear(by_head[:, part].reshape(-1, by_head.shape[-1]), None if biases is None else biases[:, part].ravel())
+        Linear(
+            by_head[:, part].reshape(-1, by_head.shape[-1]), None if biases is None else biases[:, part].ravel()
+        )
         for part in range(3)
     ]
     attention = Attention(
         Block(layer_norm_of(weights, f"{at}input_layernorm", config.layer_norm_eps)),
-        *parts,
-        linear_of(weights, f"{at}attention.dense"),
+        (*parts, linear_of(weights, f"{at}attention.dense")),
         scale=size**-0.5,
         rotary="full_attention",
     )
@@ -386,7 +385,7 @@ def _opt_layer(config: Any, weights: Weights, layer: int) -> tuple[Attention, Fe
 
     attention = Attention(
         block("self_attn_layer_norm"),
-        *(linear_of(weights, f"{at}self_attn.{part}_proj") for part in ("q", "k", "v", "out")),
+        tuple(linear_of(weights, f"{at}self_attn.{part}_proj") for part in ("q", "k", "v", "out")),
         scale=float(config.hidden_size // config.num_attention_heads) ** -0.5,
     )
     feed_forward = FeedForward(

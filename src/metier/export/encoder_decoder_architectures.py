@@ -103,7 +103,7 @@ def _t5_parts(model: Any) -> EncoderDecoder:
 
 
 def _t5_side(model: Any, weights: Weights, name: str, embeddings: np.ndarray) -> Side:
-    config, stack, is_decoder = model.config, getattr(model, name), name == "decoder"
+    config, stack, is_decoder = model.config, model.get_submodule(name), name == "decoder"
     final = _t5_norm(config, weights, f"{name}.final_layer_norm")
     if is_decoder and config.to_dict().get("scale_decoder_outputs"):
         final = Norm(final.weight * config.d_model**-0.5, final.epsilon)
@@ -132,8 +132,8 @@ def _t5_norm(config: Any, weights: Weights, name: str) -> Norm:
 
 
 def _t5_attention(config: Any, weights: Weights, at: str, name: str) -> Attention:
-    parts = (linear_of(weights, f"{at}{name}.{part}") for part in "qkvo")
-    return Attention(Block(_t5_norm(config, weights, f"{at}layer_norm")), *parts, scale=1.0)
+    parts = tuple(linear_of(weights, f"{at}{name}.{part}") for part in "qkvo")
+    return Attention(Block(_t5_norm(config, weights, f"{at}layer_norm")), parts, scale=1.0)
 
 
 def _t5_layer(config: Any, weights: Weights, at: str, last: int) -> tuple[Attention, FeedForward]:
@@ -168,7 +168,7 @@ def _bart_parts(model: Any) -> EncoderDecoder:
     head = head_of(model, weights, sides[1].embeddings)
     if "final_logits_bias" in weights:
         head = Linear(head.weight, weights["final_logits_bias"][0])
-    return EncoderDecoder(*sides, head)
+    return EncoderDecoder(sides[0], sides[1], head)
 
 
 def _bart_side(model: Any, weights: Weights, name: str, embeddings: np.ndarray) -> Side:
@@ -186,11 +186,15 @@ def _bart_side(model: Any, weights: Weights, name: str, embeddings: np.ndarray) 
         heads,
         config.d_model // heads,
         [_bart_layer(config, weights, layer, heads) for layer in layers],
-        [_bart_attention(config, weights, layer, "encoder_attn", heads) for layer in layers if name == "decoder"],
+        [
+            _bart_attention(config, weights, layer, "encoder_attn", heads)
+            for layer in layers
+            if name == "decoder"
+        ],
         first=norm("layernorm_embedding"),
         final=norm("layer_norm"),
         embedding_scale=config.d_model**0.5 if config.scale_embedding else 1.0,
-        positions=_bart_positions(config, getattr(model.model, name).embed_positions),
+        positions=_bart_positions(config, model.model.get_submodule(name).embed_positions),
     )
 
 
@@ -210,9 +214,9 @@ def _bart_block(config: Any, weights: Weights, name: str) -> Block:
 
 
 def _bart_attention(config: Any, weights: Weights, at: str, name: str, heads: int) -> Attention:
-    parts = (linear_of(weights, f"{at}{name}.{part}_proj") for part in ("q", "k", "v", "out"))
+    parts = tuple(linear_of(weights, f"{at}{name}.{part}_proj") for part in ("q", "k", "v", "out"))
     scale = float(config.d_model // heads) ** -0.5
-    return Attention(_bart_block(config, weights, f"{at}{name}_layer_norm"), *parts, scale=scale)
+    return Attention(_bart_block(config, weights, f"{at}{name}_layer_norm"), parts, scale=scale)
 
 
 def _bart_layer(config: Any, weights: Weights, at: str, heads: int) -> tuple[Attention, FeedForward]:

@@ -94,7 +94,7 @@ def export_writer(
         apart = difference_from(model, predictor.open_loop(graphs["fp32"], settings, threads=1), check)
         if not apart <= MOST_APART:
             return Exported(
-                f"the logits of its graph differ from the model's own by {apart:.1e} of the largest, more than {MOST_APART}",
+                f"the logits of its graph differ from the model's own by {apart:.1e} of the largest, above {MOST_APART}",
                 {},
             )
         report: dict[str, Any] = {"precision": precision, "why": f"{precision} was asked for"}
@@ -149,14 +149,12 @@ def _own_logits(model: Any, prompt: Sequence[int], answer: Sequence[int]) -> np.
     """What the model predicts before each token of an answer, of shape (n_answer_tokens, n_tokens)."""
     if not model.config.is_encoder_decoder:
         logits = model(input_ids=torch.tensor([[*prompt, *answer[:-1]]]), use_cache=False).logits[0]
-        found: np.ndarray = logits[len(prompt) - 1 :].numpy()
-        return found
+        return np.asarray(logits[len(prompt) - 1 :])
     written = [model.generation_config.decoder_start_token_id, *answer[:-1]]
     logits = model(
         input_ids=torch.tensor([prompt]), decoder_input_ids=torch.tensor([written]), use_cache=False
     ).logits[0]
-    found = logits.numpy()
-    return found
+    return np.asarray(logits)
 
 
 @contextmanager
@@ -185,7 +183,9 @@ def _choose(loops: Mapping[str, Loop], sizes: Mapping[str, int], check: Tokens) 
         seconds[kind] = time.process_time() - start
     worse = losses["int8"] - losses["fp32"]
     error = float(worse.std(ddof=1) / np.sqrt(len(worse))) if len(worse) > 1 else float("inf")
-    chosen, why = _decide(len(worse), float(worse.mean()) + ONE_SIDED_95 * error, seconds["fp32"] / seconds["int8"])
+    chosen, why = _decide(
+        len(worse), float(worse.mean()) + ONE_SIDED_95 * error, seconds["fp32"] / seconds["int8"]
+    )
     return {
         "precision": chosen,
         "why": why,

@@ -112,16 +112,12 @@ class GraphNodes:
             return hidden
         given = [hidden, self.constant(norm.weight)]
         if not norm.is_centred:
-            return self.node(
-                "SimplifiedLayerNormalization", given, axis=-1, epsilon=norm.epsilon, stash_type=1
-            )
+            return self.node("SimplifiedLayerNormalization", given, axis=-1, epsilon=norm.epsilon, stash_type=1)
         if norm.bias is not None:
             given.append(self.constant(norm.bias))
         return self.node("LayerNormalization", given, axis=-1, epsilon=norm.epsilon)
 
-    def linear(
-        self, hidden: str, layer: Linear, *, output: str | None = None, is_exact: bool = False
-    ) -> str:
+    def linear(self, hidden: str, layer: Linear, *, output: str | None = None, is_exact: bool = False) -> str:
         """Apply a linear layer; `is_exact` keeps it in float32."""
         outputs = [output] if output else None
         if layer.bias is None:
@@ -166,7 +162,9 @@ class GraphNodes:
         """Give the logits; a head that shares its matrix with the embeddings stands once in the file."""
         if self.precision == "fp32" and layer.weight is embeddings:
             turned = self.node("Transpose", ["embeddings"], perm=[1, 0])
-            product = self.node("MatMul", [hidden, turned], outputs=None if layer.bias is not None else [output])
+            product = self.node(
+                "MatMul", [hidden, turned], outputs=None if layer.bias is not None else [output]
+            )
             if layer.bias is not None:
                 self.node("Add", [product, self.constant(layer.bias)], outputs=[output])
         else:
@@ -201,9 +199,7 @@ class GraphNodes:
         """Give the whole as an ONNX model."""
         built = helper.make_graph(self.nodes, name, inputs, outputs, self.weights)
         opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS]
-        return helper.make_model(
-            built, opset_imports=opsets, ir_version=IR_VERSION, producer_name="metier"
-        )
+        return helper.make_model(built, opset_imports=opsets, ir_version=IR_VERSION, producer_name="metier")
 
 
 def quantise(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

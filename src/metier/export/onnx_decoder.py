@@ -78,13 +78,18 @@ def _learned_positions(graph: GraphNodes, table: np.ndarray) -> str:
 def _attend(graph: GraphNodes, parts: Decoder, attention: Attention, hidden: str, layer: int) -> str:
     """What attention gives, before it is added to what came in."""
     given = graph.norm(hidden, attention.block.before)
-    query, key, value = (
-        graph.linear(given, part, is_exact=True)
-        for part in (attention.query, attention.key, attention.value)
-    )
+    query, key, value = (graph.linear(given, part, is_exact=True) for part in attention.linears[:3])
     query = _norm_heads(graph, query, attention.query_norm, parts.heads)
     key = _norm_heads(graph, key, attention.key_norm, parts.key_heads)
-    inputs = [query, key, value, f"past.{layer}.key", f"past.{layer}.value", "seqlens_k", "total_sequence_length"]
+    inputs = [
+        query,
+        key,
+        value,
+        f"past.{layer}.key",
+        f"past.{layer}.value",
+        "seqlens_k",
+        "total_sequence_length",
+    ]
     if attention.rotary:
         inputs += [f"cosines.{attention.rotary}", f"sines.{attention.rotary}"]
     attended = graph.node(
@@ -100,7 +105,7 @@ def _attend(graph: GraphNodes, parts: Decoder, attention: Attention, hidden: str
         do_rotary=int(bool(attention.rotary)),
         rotary_interleaved=0,
     )
-    return graph.linear(attended, attention.out)
+    return graph.linear(attended, attention.linears[3])
 
 
 def _norm_heads(graph: GraphNodes, states: str, norm: Norm | None, heads: int) -> str:
@@ -121,9 +126,7 @@ def _as_model(graph: GraphNodes, parts: Decoder) -> Any:
     outputs = [numbers("logits", "n_rows", len(parts.head.weight))]
     for layer in range(len(parts.layers)):
         for part in ("key", "value"):
-            inputs.append(
-                numbers(f"past.{layer}.{part}", "n_rows", parts.key_heads, "n_past", parts.head_size)
-            )
+            inputs.append(numbers(f"past.{layer}.{part}", "n_rows", parts.key_heads, "n_past", parts.head_size))
             outputs.append(
                 numbers(f"present.{layer}.{part}", "n_rows", parts.key_heads, "n_total", parts.head_size)
             )

@@ -22,9 +22,9 @@ MASK = "attention_mask"
 def write_encoder_decoder(model: Any, encoder: Path, decoder: Path, *, precision: str) -> None:
     """Write both graphs.
 
-    The encoder's inputs are `input_ids` of shape (n_rows, n_read), padded behind, and `attention_mask` of int32 of the same
-    shape, 1 where a token is; its outputs `cross.i.key` and `cross.i.value` of shape (n_rows, n_heads, n_read, head_size) for
-    each layer of the decoder.
+    The encoder's inputs are `input_ids` of shape (n_rows, n_read), padded behind, and `attention_mask` of int32 of the
+    same shape, 1 where a token is; its outputs `cross.i.key` and `cross.i.value` of shape (n_rows, n_heads, n_read,
+    head_size) for each layer of the decoder.
 
     The decoder's inputs are `input_ids` of shape (n_rows, n_new), `attention_mask` as above, the encoder's outputs, and
     `past.i.key` and `past.i.value` of shape (n_rows, n_heads, n_past, head_size); its outputs `logits` of shape (n_rows,
@@ -54,7 +54,7 @@ def _encoder(parts: EncoderDecoder, precision: str) -> Any:
     hidden = graph.norm(hidden, side.final)
     outputs = []
     for layer, cross in enumerate(parts.decoder.crosses):
-        for part, linear in (("key", cross.key), ("value", cross.value)):
+        for part, linear in zip(("key", "value"), cross.linears[1:3], strict=True):
             name = f"cross.{layer}.{part}"
             _by_head(graph, graph.linear(hidden, linear, is_exact=True), parts.decoder, name)
             outputs.append(_kept(name, parts.decoder, "n_read"))
@@ -71,9 +71,7 @@ def _decoder(parts: EncoderDecoder, precision: str) -> Any:
     n_new = graph.node("Shape", ["input_ids"], start=1)
     n_past = graph.node("Shape", ["past.0.key"], start=2, end=3)
     n_all = graph.node("Add", [n_past, n_new])
-    hidden, bias = _begin(
-        graph, side, _places(graph, n_past, n_all), _places(graph, graph.whole(0), n_all)
-    )
+    hidden, bias = _begin(graph, side, _places(graph, n_past, n_all), _places(graph, graph.whole(0), n_all))
     for layer, ((attention, feed_forward), cross) in enumerate(zip(side.layers, side.crosses, strict=True)):
         hidden = _attend(graph, hidden, attention, side.heads, bias=bias, layer=layer)
         kept = [f"cross.{layer}.key", f"cross.{layer}.value"]
@@ -106,9 +104,7 @@ def _begin(graph: GraphNodes, side: Side, places: str, seen: str) -> tuple[str, 
     hidden = graph.embed("input_ids", side.embeddings, scale=side.embedding_scale)
     if side.positions is not None:
         within = graph.node("Min", [places, graph.number(len(side.positions) - 1, np.int64)])
-        hidden = graph.node(
-            "Add", [hidden, graph.node("Gather", [graph.constant(side.positions), within])]
-        )
+        hidden = graph.node("Add", [hidden, graph.node("Gather", [graph.constant(side.positions), within])])
     bias = ""
     if side.distances is not None:
         furthest = len(side.distances) // 2
@@ -118,9 +114,7 @@ def _begin(graph: GraphNodes, side: Side, places: str, seen: str) -> tuple[str, 
         )
         row = graph.node("Add", [within, graph.number(furthest, np.int64)])
         found = graph.node("Gather", [graph.constant(side.distances), row])  # (n_places, n_seen, heads)
-        bias = graph.node(
-            "Unsqueeze", [graph.node("Transpose", [found], perm=[2, 0, 1]), graph.whole(0)]
-        )
+        bias = graph.node("Unsqueeze", [graph.node("Transpose", [found], perm=[2, 0, 1]), graph.whole(0)])
     return graph.norm(hidden, side.first), bias
 
 
@@ -135,12 +129,10 @@ def _attend(
     layer: int | None = None,
     kept: list[str] | None = None,
 ) -> str:
-    """Attention with its residual connection: of an encoder, of a `layer` of a decoder with its cache, or to what is `kept`."""
+    """Attention and its residual connection: of an encoder, of a decoder's `layer` with its cache, or to what is `kept`."""
     given = graph.norm(hidden, attention.block.before)
-    query = graph.linear(given, attention.query, is_exact=True)
-    key, value = kept or (
-        graph.linear(given, part, is_exact=True) for part in (attention.key, attention.value)
-    )
+    query, *own = (graph.linear(given, part, is_exact=True) for part in attention.linears[: 1 if kept else 3])
+    key, value = kept or own
     inputs, outputs = [query, key, value, "", mask, bias], None
     if layer is not None:
         inputs += [f"past.{layer}.key", f"past.{layer}.value"]
@@ -154,7 +146,7 @@ def _attend(
         scale=attention.scale,
         unidirectional=int(layer is not None),
     )
-    return graph.residual(hidden, attention.block, graph.linear(attended, attention.out))
+    return graph.residual(hidden, attention.block, graph.linear(attended, attention.linears[3]))
 
 
 def _mask() -> Any:

@@ -2,7 +2,7 @@
 
 A text is read once; what the decoder looks at of it is kept beside the cache of its own tokens, and is not copied when
 beams of one text change places. Which token comes before every answer, which one an answer has to begin with, and
-which never come are part of a model of this kind, and so are kept here: a BART writes <s> first, a Marian never its padding.
+which never come are part of such a model, and so are kept here: a BART writes <s> first, a Marian never its padding.
 """
 
 from collections.abc import Mapping, Sequence
@@ -111,9 +111,7 @@ class EncoderDecoderLoop:
         given = {"input_ids": _as_value(ids), MASK: _as_value(mask.astype(np.int32))}
         cross = self._encoder.run_with_ort_values(self._cross, given)
         none = _as_value(np.zeros((len(prompts), self._heads, 0, self._size), dtype=np.float32))
-        texts = Reading(
-            mask.astype(np.int32), cross, [none for _ in self._past], tuple(range(len(prompts)))
-        )
+        texts = Reading(mask.astype(np.int32), cross, [none for _ in self._past], tuple(range(len(prompts))))
         logits, state = self._read([[self._rules.start_id]] * len(prompts), texts)
         return self._rules.kept(logits[:, -1], is_first=True), state
 
@@ -152,9 +150,7 @@ class EncoderDecoderLoop:
                 found[row] = _mean_loss(scores[len(tokens) - len(wanted) : len(tokens)], wanted)
         return found
 
-    def logits_of(
-        self, prompts: Sequence[Sequence[int]], written: Sequence[Sequence[int]]
-    ) -> np.ndarray:
+    def logits_of(self, prompts: Sequence[Sequence[int]], written: Sequence[Sequence[int]]) -> np.ndarray:
         """Give what is predicted at each token of given answers and at their ends, whatever the rules say.
 
         Returns

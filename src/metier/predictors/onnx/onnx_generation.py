@@ -146,7 +146,5 @@ class OnnxEncoderDecoderPredictor(OnnxGenerationPredictor):
     @classmethod
     def open_loop(cls, folder: Path, settings: Mapping[str, Any], *, threads: int) -> Loop:
         """Open the graphs of a folder; `token_rules` of the settings says what every answer keeps to."""
-        encoder, decoder = (
-            open_session(folder / name, threads=threads) for name in (ENCODER_FILE, MODEL_FILE)
-        )
+        encoder, decoder = (open_session(folder / name, threads=threads) for name in (ENCODER_FILE, MODEL_FILE))
         return EncoderDecoderLoop(encoder, decoder, TokenRules.of(settings["token_rules"]))

@@ -40,7 +40,10 @@ def rules_fault(model: Any) -> str:
     if any(len(words) > 1 for words in own.bad_words_ids or ()):
         return "it forbids words of several tokens (bad_words_ids)"
     if not model.config.is_encoder_decoder and (
-        own.bad_words_ids or own.suppress_tokens or own.begin_suppress_tokens or own.forced_bos_token_id is not None
+        own.bad_words_ids
+        or own.suppress_tokens
+        or own.begin_suppress_tokens
+        or own.forced_bos_token_id is not None
     ):
         return "it forces or forbids tokens (bad_words_ids, suppress_tokens), and is no encoder-decoder"
     return ""
