@@ -1,6 +1,6 @@
-"""The tuned writer against its baselines: summaries of scitldr and replies of sgd, one budget each.
+"""The tuned writer against its baselines: summaries of scitldr, replies of sgd and Chinese titles, one budget each.
 
-    python scripts/writers.py [--data FOLDER] [--only scitldr,sgd] [--budget 30m] [--threads 2]
+    python scripts/writers.py [--data FOLDER] [--only scitldr,sgd,csl_title_zh] [--budget 30m] [--threads 2]
 
 Each set is trained with `metier train` and one budget for everything: planning, the states of the frozen layers, the
 epochs, the export and its check, and the answers to the validation and the test rows. The table has the figures of all
@@ -8,7 +8,8 @@ candidates on the test rows, which were read once, with 95 % intervals, and the 
 baseline on the same rows. A run that was interrupted goes on; one that is finished is shown.
 
 `--data` names a folder with the whole sets: `scitldr/{train,dev,test}.jsonl`, and `sgd_dialogues_small/train.jsonl`, of
-which every turn of the assistant is a row and whole dialogues are dealt out to the three parts. Without it the samples in
+which every turn of the assistant is a row and whole dialogues are dealt out to the three parts, and
+`csl_title_zh/{dev,test}.jsonl`, which has no training rows: four fifths of `dev` are learned. Without it the samples in
 `examples/` are taken.
 """
 
@@ -29,7 +30,11 @@ from metier.selection.api import train
 PROJECT = Path(__file__).parents[1]
 EXAMPLES = PROJECT / "examples"
 WRITER = "generator.v1"
-BASELINES = {"scitldr": ("lead.v1", "textrank.v1"), "sgd": ("nearest_reply.v1",)}
+BASELINES = {
+    "scitldr": ("lead.v1", "textrank.v1"),
+    "sgd": ("nearest_reply.v1",),
+    "csl_title_zh": ("lead.v1", "textrank.v1", "sentence_ranker.v1"),
+}
 METRICS = ("rouge_l", "chrf", "rouge_1", "length_ratio")
 # To choose takes few rows here: there is one writer. 95 % intervals over 300 rows are about two points to either side.
 VALIDATION, TEST = 60, 300
@@ -40,7 +45,7 @@ def main() -> None:
     """Train what is missing and print a table for each set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--only", default="scitldr,sgd")
+    parser.add_argument("--only", default="scitldr,sgd,csl_title_zh")
     parser.add_argument("--budget", default="30m")
     parser.add_argument("--threads", type=int, default=0, help="default: every core")
     parser.add_argument("--test", type=int, default=TEST, help="Test rows, at most.")
@@ -102,6 +107,15 @@ def replies(data: Path | None) -> tuple[Rows, Rows, Rows]:
     return learned, chosen, asked
 
 
+def titles(data: Path | None) -> tuple[Rows, Rows, Rows]:
+    """Abstracts of Chinese papers and their titles."""
+    folder = (data or EXAMPLES) / "csl_title_zh"
+    known = read(folder / ("dev.jsonl" if data else "train.jsonl"))
+    order = np.random.default_rng(0).permutation(len(known))
+    end = int(0.8 * len(known))
+    return known.take(order[:end]), known.take(order[end:]), read_alike(folder / "test.jsonl", known)
+
+
 def turns(dialogue: dict[str, Any]) -> list[dict[str, Any]]:
     """A row for each turn of the assistant: the turns up to it, and itself as the last message."""
     roles = {"USER": "user", "SYSTEM": "assistant"}
@@ -113,7 +127,7 @@ def turns(dialogue: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-SOURCES = {"scitldr": summaries, "sgd": replies}
+SOURCES = {"scitldr": summaries, "sgd": replies, "csl_title_zh": titles}
 
 
 def drawn(rows: Rows, most: int) -> Rows:
