@@ -103,6 +103,7 @@ WAYS = {
     "answer_likelihood": "metier.transformer.generation.answer_likelihood:AnswerLikelihood",
     "masked_substitution": "metier.transformer.unlabelled.masked_substitution:masked_substitution",
     "pair_likelihood": "metier.transformer.unlabelled.sentence_likelihood:PairLikelihood",
+    "target_likelihood": "metier.transformer.generation.target_likelihood:TargetLikelihood",
     "word_neighbours": "metier.transformer.unlabelled.word_neighbours:word_neighbours",
 }
 

@@ -12,7 +12,7 @@ from metier.runs.run_folder import RunFolder
 from metier.selection import base_comparison, base_probe
 from metier.selection.base_comparison import BaseChoice, BaseComparison
 from metier.selection.base_kinds import named_bases
-from metier.selection.base_probe import Probe, ProbeAnswers, probe_name
+from metier.selection.base_probe import MethodProbe, ProbeAnswers, probe_name
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.decisions import decide
 from metier.selection.settings import check_settings
@@ -48,7 +48,7 @@ def comparison(rows, tmp_path, tiny_base):
                 [other[one] if lost else one for one, lost in zip(truth, wrong, strict=True)], cost
             )
 
-        monkeypatch.setattr(Probe, "answer", answer)
+        monkeypatch.setattr(MethodProbe, "answer", answer)
         monkeypatch.setattr(base_comparison, "described_base", lambda name: (("*",), 1_000))
         return BaseComparison(builder, rows, "reads", list(skills), seconds, lambda progress: None)
 
@@ -76,7 +76,7 @@ def test_what_cannot_be_compared_is_refused_before_any_work(rows, tiny_base):
 
     with pytest.raises(SettingsError, match=r"there is minilm to compare; name two or more"):
         decided(compare_bases=["minilm"])
-    with pytest.raises(SettingsError, match=r"has 'smollm2', and no candidate reads or sees with it"):
+    with pytest.raises(SettingsError, match=r"has 'smollm2', and no candidate can stand on it"):
         decided(compare_bases=["minilm", "smollm2"])
     with pytest.raises(SettingsError, match=r"base is 'minilm' and compare_bases"):
         decided(base="minilm", compare_bases=["minilm", str(tiny_base)])
@@ -159,6 +159,30 @@ def test_a_run_takes_the_base_that_reads_its_rows(small_base, tmp_path, monkeypa
     page = render_report(run.report, language="zh")
     assert "minilm" in page
     assert "采用哪个预训练基座模型" in page
+
+
+def test_a_writer_that_knows_the_language_needs_fewer_bits(tiny_writers, tmp_path):
+    lines = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Where is my parcel {n}?"},
+                {"role": "assistant", "content": said},
+            ]
+        }
+        for n, said in enumerate(["It is on its way to you.", "We will look for it today."] * 15)
+    ]
+    rows = read(lines)
+    untrained = str(tiny_writers.make_llama(tmp_path / "causal", ["abc"]))
+    pair = str(tiny_writers.make_t5(tmp_path / "pair", ["abc"]))
+    names = (untrained, "smollm2", pair)
+    settings = check_settings({"compare_bases": names, "candidates": ["generator"]})
+    decisions = decide(rows, settings)
+    assert decisions.compared == {"writes": names}
+    builder = CandidateBuilder(RunFolder(tmp_path), settings, decisions)
+    choice = BaseComparison(builder, rows, "writes", names, 60.0, lambda progress: None).choose()
+    assert (choice.chosen, choice.metric) == ("smollm2", "bits_per_character")
+    bits = {one.name: one.value for one in choice.bases}
+    assert bits["smollm2"] < 3 < min(bits[untrained], bits[pair])
 
 
 def test_its_sentences_are_said_in_chinese(comparison, monkeypatch):

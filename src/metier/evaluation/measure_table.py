@@ -11,6 +11,7 @@ from metier.evaluation.answer_measures import ANSWER_MEASURES
 from metier.evaluation.detection_measures import DETECTION_MEASURES
 from metier.evaluation.entity_measures import ENTITY_MEASURES
 from metier.evaluation.label_set_measures import LABEL_SET_MEASURES
+from metier.evaluation.likelihood_measures import LIKELIHOOD_MEASURES
 from metier.evaluation.metrics import METRICS
 from metier.evaluation.relation_measures import RELATION_MEASURES
 from metier.evaluation.retrieval_measures import RETRIEVAL_MEASURES
@@ -32,6 +33,7 @@ MEASURES: dict[str, RowMeasure] = {
         RETRIEVAL_MEASURES,
         TEXT_MEASURES,
         SPEECH_MEASURES,
+        LIKELIHOOD_MEASURES,
     )
     for one in family
 }
@@ -39,6 +41,7 @@ Metric = str | RowMeasure
 PLUG_INS = "metier.metrics"
 METRIC_NAMES = {
     "log_loss": "log-loss",
+    "bits_per_character": "bits per character",
     "calibration_error": "calibration error",
     "macro_f1": "macro-F1",
     "entity_f1": "entity F1",

@@ -24,12 +24,13 @@ from metier.evaluation import higher_is_better, is_fraction
 from metier.evaluation.measure_table import metric_name
 from metier.figures import count_of
 from metier.progress import Listener, Progress
-from metier.selection.base_probe import Probe, ProbeAnswers
+from metier.selection.base_probe import Probe, ProbeAnswers, probe_for
 from metier.selection.candidates import CandidateBuilder
-from metier.selection.recommendation import Answered, Recommendation, recommend
+from metier.selection.recommendation import Answered, Evidence, Recommendation, recommend
 
-# Training rows of each round, and the part of the budget that all of them may take.
-ROUNDS = (300, 1_000, 3_000)
+# Training rows of each round, and the part of the budget that all of them may take. Writers read every token of a row, and
+# their bits differ from row to row less than right and wrong do.
+ROUNDS, ROUNDS_OF_WRITERS = (300, 1_000, 3_000), (20, 60, 200)
 BUDGET_FRACTION = 0.15
 TAKEN = "taken"
 
@@ -73,7 +74,7 @@ class BaseChoice:
     Parameters
     ----------
     does : str
-        What its methods do: reads or sees.
+        What its methods do: reads, sees or writes.
     chosen : str
     method : str
         The probe.
@@ -117,7 +118,7 @@ class BaseChoice:
 
 @dataclass
 class BaseComparison:
-    """Compares bases for what reads, or for what sees.
+    """Compares bases for what reads, for what sees, or for what writes.
 
     Parameters
     ----------
@@ -166,22 +167,23 @@ class BaseComparison:
                 f"None of the bases {', '.join(self.names)} could be probed: {self.found[self.names[0]].why} "
                 "Name others with --base."
             )
-        metric = self.builder.decisions.task.primary_metric
+        metric = probe.metric
         sign = -1.0 if higher_is_better(metric) else 1.0
         ranked = sorted(self.found.values(), key=lambda one: (-one.rows, sign * (one.value or 0.0)))
         return BaseChoice(self.does, chosen, probe.name, metric, time.perf_counter() - began, tuple(ranked))
 
     def _rounds(self) -> Iterator[tuple[float, float | None]]:
         """The part of the rows of each round, and of the one after it."""
-        sizes = [size for size in ROUNDS if size < len(self.train)]
-        if len(sizes) < len(ROUNDS):
+        rounds = ROUNDS_OF_WRITERS if self.does == "writes" else ROUNDS
+        sizes = [size for size in rounds if size < len(self.train)]
+        if len(sizes) < len(rounds):
             sizes.append(len(self.train))
         parts = [size / len(self.train) for size in sizes]
         yield from zip(parts, [*parts[1:], None], strict=True)
 
     def _probed(self, names: Sequence[str], fraction: float) -> tuple[Probe, dict[str, ProbeAnswers]]:
         rows = part_of(self.train, fraction, random_state=self.builder.settings.random_state)
-        probe = Probe(self.builder, self.does, rows)
+        probe = probe_for(self.builder, self.does, rows)
         answers = {}
         for position, name in enumerate(names):
             self.listener(
@@ -203,7 +205,7 @@ class BaseComparison:
 
     def _judge(self, probe: Probe, answers: dict[str, ProbeAnswers]) -> Recommendation:
         """Keep the scores, and give what would be taken."""
-        metric = self.builder.decisions.task.primary_metric
+        metric = probe.metric
         for name, one in answers.items():
             span = probe.scores.interval(metric, one.predicted)
             self.found[name] = replace(
@@ -215,7 +217,8 @@ class BaseComparison:
                 high=span.high,
             )
         answered = [Answered(name, one.predicted, one.ms_per_row) for name, one in answers.items()]
-        return recommend(answered, probe.scores, tolerance=self.builder.settings.tolerance)
+        evidence = Evidence(probe.scores, measured_by=metric)
+        return recommend(answered, evidence, tolerance=self.builder.settings.tolerance)
 
     def _still_in(self, recommended: Recommendation, answers: dict[str, ProbeAnswers]) -> list[str]:
         """Drop what is shown to be worse than the best, and say of the others why they are not taken so far."""

@@ -7,6 +7,7 @@ from metier.bases.adaptation import check_fits
 from metier.bases.image_base import image_base
 from metier.bases.known_base import known_base
 from metier.bases.known_bases import (
+    find_folder,
     installed_for,
     is_for_reading,
     names_for,
@@ -72,7 +73,7 @@ def _check_compared(named: Sequence[str], found: dict[str, tuple[str, ...]], set
     """Refuse what cannot be compared; a base that is not on this machine or not installed raises its own error."""
     used = {name for names in found.values() for name in names}
     faults = [
-        f"compare_bases has {name!r}, and no candidate reads or sees with it; leave it out, or add --candidates that do"
+        f"compare_bases has {name!r}, and no candidate can stand on it; leave it out, or add --candidates that can"
         for name in named
         if name not in used
     ]
@@ -90,6 +91,9 @@ def _check_compared(named: Sequence[str], found: dict[str, tuple[str, ...]], set
         resolve_base(name)
     for name in found.get("sees", ()):
         image_base(name)
+    for name in found.get("writes", ()):
+        known = known_base(name)
+        _ = find_folder(name, use="writer") if known is None else known.folder()
     if faults:
         raise SettingsError(faults, origin="The settings")
 

@@ -12,7 +12,7 @@ SPEECH = "speech"  # Its base is a setting of speech, which turns recordings int
 BASE_KINDS: dict[str, BaseKind] = {"reads": "text", "writes": "writer", "sees": "image"}
 # What `--base all` compares: the installed ones, by what methods do with them.
 EVERY = "all"
-COMPARED = {"reads": "encoder", "sees": "image"}
+COMPARED = {"reads": "encoder", "sees": "image", "writes": "writer"}
 
 
 def named_bases(names: Iterable[str]) -> dict[str, Any]:

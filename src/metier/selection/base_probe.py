@@ -1,8 +1,12 @@
-"""A probe: how well the cheapest method of a task does on a pretrained base, on some training rows."""
+"""A probe: how well a pretrained base does on some training rows, before anything is tuned.
+
+Of what reads or sees: the cheapest method of the task that stands on it. Of what writes: the bits that it needs for each
+character of the targets, behind their texts in the prompt that a tuning would begin with.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,6 +19,7 @@ from metier.errors import MissingExtraError
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.scores import Scores
 from metier.tasks.method_contract import CostRank, Measurable, Method, SuitsSomeRows
+from metier.tasks.task import Task
 from metier.tasks.task_table import known_task
 
 FOLDS = 3
@@ -37,7 +42,31 @@ class ProbeAnswers:
     ms_per_row: float
 
 
-class Probe:
+class Probe(Protocol):
+    """What bases of a kind are compared by.
+
+    Attributes
+    ----------
+    name : str
+        Of the probe.
+    metric : str
+    scores : Scores
+        How its answers are judged.
+    n_answered : int
+        Rows that each base answers.
+    """
+
+    name: str
+    metric: str
+    scores: Scores
+    n_answered: int
+
+    def answer(self, base: str) -> ProbeAnswers:
+        """Let a base answer; whatever is raised for a base that does not suit it comes through."""
+        ...
+
+
+class MethodProbe:
     """Fits the cheapest method that stands on a base of a kind, on folds of some rows.
 
     Parameters
@@ -48,17 +77,12 @@ class Probe:
     rows : Rows
         Training rows.
 
-    Attributes
-    ----------
-    name : str
-        Versioned name of the method.
-    scores : Scores
-        How its answers are judged.
     """
 
     def __init__(self, builder: CandidateBuilder, does: str, rows: Rows):
         self._builder = builder
         self.name = probe_name(builder, does)
+        self.metric = builder.decisions.task.primary_metric
         task, seed = builder.decisions.task, builder.settings.random_state
         self._items, self._targets = task.items(rows), task.targets(rows)
         self._folds = folds_of(rows, FOLDS, random_state=seed)[: 1 if self._is_tuned else FOLDS]
@@ -71,13 +95,10 @@ class Probe:
             groups=None if groups is None else groups[self._held],
         )
 
-    @property
-    def n_answered(self) -> int:
-        """How many rows are answered."""
-        return len(self._held)
+        self.n_answered = len(self._held)
 
     def answer(self, base: str) -> ProbeAnswers:
-        """Let a base answer; whatever the method raises for a base that does not suit it comes through."""
+        """Let a base answer the rows of the folds, each by a fit on the others."""
         predicted: list[Any] = []
         for fold in self._folds:
             predicted += list(self._fitted(base, fold.kept).predict(self._some(self._items, fold.held)))
@@ -111,6 +132,37 @@ class Probe:
 
     def _some(self, values: Sequence[Any], positions: np.ndarray) -> list[Any]:
         return [values[int(position)] for position in positions]
+
+
+class LikelihoodProbe:
+    """Asks writers how likely the targets of some rows are to them; nothing is tuned.
+
+    Parameters
+    ----------
+    task : Task
+    rows : Rows
+        Training rows.
+    """
+
+    name = "target_likelihood"
+    metric = "bits_per_character"
+
+    def __init__(self, task: Task, rows: Rows):
+        self._items, self._targets = task.items(rows), task.targets(rows)
+        self.scores = Scores(task, self._targets, origin="The training rows", groups=groups_of(rows))
+        self.n_answered = len(self._targets)
+
+    def answer(self, base: str) -> ProbeAnswers:
+        """Give the bits for each character of the targets."""
+        bits, seconds = catalogue.resolve_way(self.name)(base).bits(self._items, self._targets)
+        return ProbeAnswers(list(bits), 1000 * seconds)
+
+
+def probe_for(builder: CandidateBuilder, does: str, rows: Rows) -> Probe:
+    """Give what bases are compared by: those that read or see by a method, those that write by the targets' likelihood."""
+    if does == "writes":
+        return LikelihoodProbe(builder.decisions.task, rows)
+    return MethodProbe(builder, does, rows)
 
 
 def probe_name(builder: CandidateBuilder, does: str) -> str:

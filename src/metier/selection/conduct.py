@@ -161,6 +161,9 @@ def _with_bases(run: RunFolder, begun: Begun, listener: Listener) -> Begun:
     """Compare the bases that are to be compared, and go on with those that are taken."""
     decisions, known = begun.decisions, run.read_json(BASES_FILE) or {}
     for does, names in begun.decisions.compared.items():
+        if len(names) == 1:
+            decisions = decisions.standing_on(does, names[0], ())
+            continue
         if does in known:
             choice = BaseChoice.from_dict(known[does])
         else:

@@ -51,10 +51,18 @@ class Evidence:
     ----------
     validation : Scores
     out_of_fold : Scores or None
+    measured_by : str or None
+        What they are compared in; None: the task's primary metric.
     """
 
     validation: Scores
     out_of_fold: Scores | None = None
+    measured_by: str | None = None
+
+    @property
+    def metric(self) -> str:
+        """What candidates are compared in."""
+        return self.measured_by or self.validation.task.primary_metric
 
     def scores(self, candidates: Sequence[Answered]) -> dict[str, float]:
         """Give the score of each candidate, more being better.
@@ -62,7 +70,7 @@ class Evidence:
         One that answered the validation rows alone has the score of the best that answered all, and what it is ahead
         on the validation rows: rows that are easier for one are easier for the other.
         """
-        metric = self.validation.task.primary_metric
+        metric = self.metric
         sign = 1.0 if higher_is_better(metric) else -1.0
         few = {one.name: sign * self.validation.measure(metric, one.predicted) for one in candidates}
         all_rows = {name: sign * score for name, score in self.scores_on_all(candidates).items()}
@@ -73,12 +81,12 @@ class Evidence:
 
     def scores_on_all(self, candidates: Sequence[Answered]) -> dict[str, float]:
         """Give the metric on all rows of each candidate that answered all."""
-        metric, judge = self.validation.task.primary_metric, self._of_all
+        metric, judge = self.metric, self._of_all
         return {name: judge.measure(metric, given) for name, given in self._wide(candidates).items()}
 
     def against(self, candidates: Sequence[Answered], best: Answered, tolerance: float) -> dict[str, Against]:
         """Compare each other candidate with the best, adjusted for their number."""
-        metric = self.validation.task.primary_metric
+        metric = self.metric
         wide = self._wide(candidates) if best.out_of_fold is not None else {}
         few = {one.name: one.predicted for one in candidates if one is best or one.name not in wide}
         found = self.validation.against_best(metric, few, best.name, tolerance) if len(few) > 1 else {}
@@ -170,7 +178,7 @@ def recommend(
     evidence = Evidence(evidence) if isinstance(evidence, Scores) else evidence
     scores = evidence.scores(candidates)
     best = max(candidates, key=lambda one: (scores[one.name], -one.latency_ms))
-    metric = evidence.validation.task.primary_metric
+    metric = evidence.metric
     allowed = tolerance if is_fraction(metric) else tolerance * abs(scores[best.name])
     against = evidence.against(candidates, best, allowed)
     close = [
