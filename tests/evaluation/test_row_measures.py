@@ -97,6 +97,10 @@ def draw_score(rng):
     return score, lambda quality: score + rng.normal() * (1 - quality)
 
 
+def draw_bits(rng):
+    return draw_text(rng)[0], lambda quality: float(rng.gamma(4, 1 - quality))
+
+
 def draw_grade(rng):
     grade = int(rng.integers(5))
     return grade, lambda quality: grade if rng.random() < quality else int(rng.integers(5))
@@ -137,6 +141,7 @@ SHAPES = {
     "mean_": draw_ranking,
     "ndcg": draw_ranking,
     "rouge": draw_text,
+    "bits_per": draw_bits,
     "wer": draw_text,
     "cer": draw_text,
     "bleu": draw_text,
