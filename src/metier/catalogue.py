@@ -102,6 +102,7 @@ PARTS = ("fit", "predict", "export", "get_params", "set_params", "_get_param_nam
 WAYS = {
     "answer_likelihood": "metier.transformer.generation.answer_likelihood:AnswerLikelihood",
     "masked_substitution": "metier.transformer.unlabelled.masked_substitution:masked_substitution",
+    "preference_tuner": "metier.transformer.generation.preference_tuner:PreferenceTuner",
     "pair_likelihood": "metier.transformer.unlabelled.sentence_likelihood:PairLikelihood",
     "target_likelihood": "metier.transformer.generation.target_likelihood:TargetLikelihood",
     "word_neighbours": "metier.transformer.unlabelled.word_neighbours:word_neighbours",

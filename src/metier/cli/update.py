@@ -19,6 +19,7 @@ from metier.cli.console import (
     progress_console,
 )
 from metier.cli.forgetting import print_forgetting, promotion_line
+from metier.cli.preferred import check_flags, preference_options, update_by_preferences
 from metier.cli.registry_options import database_option, existing_registry, registry_option
 from metier.cli.row_options import reading_options, text_option
 from metier.cli.speech import lang_option, spoken, with_language
@@ -28,6 +29,20 @@ from metier.continual.update import update as learn
 from metier.printable import printable
 
 MOST_LABELS = 10
+# What learning from preferences takes: the first five are of nothing else.
+PREFERRED = (
+    "by",
+    "reward",
+    "base",
+    "overrides",
+    "drop_conflicts",
+    "test",
+    "output",
+    "overwrite",
+    "encoding",
+    "delimiter",
+)
+PREFERRED += ("header",)
 
 
 @click.command(
@@ -35,7 +50,8 @@ MOST_LABELS = 10
     epilog="Example: metier update runs/demo asked-in-may.csv --new-labels --replay replay.sqlite",
 )
 @click.argument("bundle", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
-@click.argument("rows", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("rows", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@preference_options
 @click.option(
     "--old",
     type=click.Path(path_type=Path),
@@ -111,7 +127,8 @@ def update(
     /,
     *,
     bundle: Path,
-    rows: Path,
+    rows: Path | None,
+    preferences: str | None,
     method: str,
     replay: Path | None,
     keep: int,
@@ -141,10 +158,21 @@ def update(
     Rows without text or label, repeated, contradicting and known ones are left out and counted; unknown labels and rows of
     test are refused. The same command again goes on after an interruption.
 
+    With --preferences a bundle that writes texts learns which answers are preferred; a fifth of the prompts judges it.
+
     With --promote, exit code 1 where the gate does not let the new bundle take over.
     """
+    check_flags(rows, preferences, context.params)
     target = None if promote is None else Target.parse(promote)
     registry = None if target is None else existing_registry(folder, database)
+    if preferences is not None:
+        kept = {name: how.pop(name) for name in PREFERRED if name in how} | {"drop_leaks": drop_leaks}
+        code = update_by_preferences(
+            bundle, preferences, registry=registry, target=target, as_json=as_json, given=kept
+        )
+        context.exit(code)
+    assert rows is not None
+    how = {name: value for name, value in how.items() if name not in PREFERRED[:5]}
     options = UpdateOptions(
         method=method,
         edits=Edits.parse(rename, merge, split),

@@ -22,6 +22,7 @@ from metier.registry.registry import CHAMPION, Registry, Version
 from metier.tasks.answers import LABEL
 
 GATED = "promoted by the forgetting gate"
+PREFERRED = "promoted as its gain on held-out preferences is shown"
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,23 @@ def promote_update(
     renamed = dict(edits.renames) | {part: name for parts, name in edits.merges for part in parts}
     policy = forgetting_policy(ForgettingSettings(renamed=renamed))
     return promote(bundle.folder, registry, target, policy=policy, rows=rows, listener=listener)
+
+
+def promote_judged(
+    folder: Path, registry: Registry, target: Target, may_go_live: bool, *, who: str = "", why: str = ""
+) -> dict[str, Any]:
+    """Let an alias point to a bundle that was judged while it was made, if it may go live; gives what was moved."""
+    before = after = current(registry, target)
+    if may_go_live:
+        added = registry.add(folder, target.name, who=who, why=why)
+        after = registry.promote(target.name, added.number, alias=target.alias, who=who, why=why or PREFERRED)
+    return {
+        "name": target.name,
+        "alias": target.alias,
+        "is_promoted": may_go_live,
+        "before": None if before is None else before.number,
+        "version": None if after is None else after.number,
+    }
 
 
 def current(registry: Registry, target: Target) -> Version | None:

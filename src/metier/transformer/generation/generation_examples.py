@@ -83,15 +83,14 @@ class Encoding:
             if is_pair
             else [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
         )
-        pad_id = self.tokenizer.pad_token_id
-        rows = GenerationRows(
-            ids,
-            None,
-            self.end_id if pad_id is None else int(pad_id),
-            answers=answers,
-            is_encoder_decoder=is_pair,
-        )
+        rows = GenerationRows(ids, None, self.pad_id, answers=answers, is_encoder_decoder=is_pair)
         return rows, {"rows_left_out": n_left_out, "targets_cut": n_cut}
+
+    @property
+    def pad_id(self) -> int:
+        """The token that rows are padded with."""
+        found = self.tokenizer.pad_token_id
+        return self.end_id if found is None else int(found)
 
     def _answer(self, target: str) -> list[int]:
         return encode_answer(self.codec, self.prompts.settings, self.base, target, self.end_id)
