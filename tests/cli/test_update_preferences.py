@@ -41,15 +41,11 @@ def test_a_writer_is_updated_and_what_follows_is_printed(writing_bundle, pairs, 
 
 
 def test_flags_of_labels_and_of_preferences_do_not_go_together(writing_bundle, pairs):
-    said = run(writing_bundle, "rows.csv", "--preferences", pairs)
-    assert "Learn labelled rows and preferences one after the other" in said.output
-    assert "There is nothing to learn" in run(writing_bundle).output
-    assert (
-        "--replay belongs to labelled rows"
-        in run(writing_bundle, "--preferences", pairs, "--replay", "x").output
-    )
-    assert (
-        "--set, --by belongs to preferences"
-        in run(writing_bundle, "rows.csv", "--by", "reinforce", "--set", "a=1").output
-    )
-    assert "--set takes name=value" in run(writing_bundle, "--preferences", pairs, "--set", "beta").output
+    def said(*arguments):
+        return str(run(writing_bundle, *arguments).exception)
+
+    assert "Learn labelled rows and preferences one after the other" in said("rows.csv", "--preferences", pairs)
+    assert "There is nothing to learn" in said()
+    assert "--replay belongs to labelled rows" in said("--preferences", pairs, "--replay", "x")
+    assert "--set, --by belongs to preferences" in said("rows.csv", "--by", "reinforce", "--set", "a=1")
+    assert "--set takes name=value" in said("--preferences", pairs, "--set", "beta")

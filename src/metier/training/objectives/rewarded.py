@@ -53,9 +53,13 @@ def weighted_likelihood(model: torch.nn.Module, batch: RewardedBatch) -> torch.T
 
 
 def policy_gradient(model: torch.nn.Module, batch: RewardedBatch) -> torch.Tensor:
-    """Give what has the gradient of the expected reward, negative, by answers of the model itself: an `Objective`."""
+    """Give 0 with the gradient of the expected reward, negative, by answers of the model itself: an `Objective`.
+
+    The number whose gradient that is jumps about 0 with the samples and says nothing of how training goes.
+    """
     sums, _ = answer_log_likelihoods(model, batch.answers)
-    return -(batch.counts * sums).mean()
+    loss = -(batch.counts * sums).mean()
+    return loss - loss.detach()
 
 
 def exponential_weights(rewards: np.ndarray, prompts: np.ndarray, *, temperature: float) -> np.ndarray:

@@ -79,12 +79,13 @@ def test_answers_are_reinforced_by_a_reward_and_the_cost_is_stated(writing_bundl
     rows = [{"text": prompt, "target": "It is coming."} for prompt in PROMPTS]
     settings = {"epochs": 2, "samples": 4, "learning_rate": 1e-2}
     facts = learned(
-        writing_bundle, tmp_path, rows, by="reinforce", reward="length:1-4", settings=settings
+        writing_bundle, tmp_path, rows, by="reinforce", reward="length:9-12", settings=settings
     ).facts
     sampled = facts["cost"]["sampled"]
-    assert sampled["answers"] >= 4 * 8 + 2 * 4 * 40
+    assert sampled["answers"] == 4 * 8 + 2 * 4 * 40
     assert sampled["tokens"] > sampled["answers"]
-    assert facts["reward"]["gain"]["value"] > 0
+    assert len(sampled["rewards"]) == facts["cost"]["steps"]
+    assert {"before", "after", "gain"} <= set(facts["reward"])
 
 
 def test_a_base_as_it_came_is_tuned_in_place_of_the_bundles_weights(writing_bundle, tmp_path, tiny_writers):
