@@ -105,6 +105,7 @@ SOURCES = {
     "regression": Source("covid_faq/question_pairs.csv", 100, {"score": "similar", "label": "none"}),
     "ner": Source("ncbi_disease/train.conll", 90, {}),
     "relation": Source("semeval2010_task8/train.jsonl", 150, {}),
+    "triples": Source("semeval2010_task8/triples.jsonl", 150, {}),
     "extractive_qa": Source("xquad/test.en.json", 60, {}),
     "text_pair": Source("covid_faq/question_pairs.csv", 90, {}),
     "text_pair:pair_image": Source(
@@ -145,6 +146,7 @@ ALSO = {
     "prompted.v1": "classification",
     "endpoint.v1": "classification",
     "relation_syntax.v1": "relation",
+    "frequent_relation.v1": "relation",
     "crf_syntax.v1": "ner",
     "vote.v1": "ner",
     "span_rules.v1": "ner",
@@ -436,7 +438,12 @@ def _check_record(answers: Any, row: int, item: Any, task: Any) -> None:
     """Check one answer as people and programs get it: JSON, the answer itself, inside the text it was asked about."""
     record = json.loads(json.dumps(answers.record(row), allow_nan=False))
     assert record["answered_by"] == answers.answered_by[row]
-    checks = [check for key, check in RECORDS.items() if key in record]
+    # What relates spans has both.
+    checks = [
+        check
+        for key, check in RECORDS.items()
+        if key in record and not (key == "spans" and "relations" in record)
+    ]
     assert len(checks) == 1, f"a record of no kind or of two: {sorted(record)}"
     checks[0](record, item, task, answers.predicted[row])
 
@@ -460,6 +467,17 @@ def _check_spans(record, item, task, predicted):
         assert 0 <= span["start"] < span["end"] <= len(item)
         assert span["text"] == item[span["start"] : span["end"]]
         assert span["label"] in task.labels
+
+
+def _check_triples(record, item, task, predicted):
+    spans = [[span["start"], span["end"], span["label"]] for span in record["spans"]]
+    relations = [[one["head"], one["tail"], one["label"]] for one in record["relations"]]
+    assert {"spans": spans, "relations": relations} == predicted
+    for one in record["relations"]:
+        assert one["label"] in task.labels
+        assert one["head_text"] == item[slice(*spans[one["head"]][:2])]
+        assert one["tail_text"] == item[slice(*spans[one["tail"]][:2])]
+        assert 0 <= one["probability"] <= 1
 
 
 def _check_answer(record, item, task, predicted):
@@ -493,6 +511,7 @@ RECORDS = {
     "label": _check_label,
     "labels": _check_labels,
     "spans": _check_spans,
+    "relations": _check_triples,
     "answer": _check_answer,
     "matches": _check_matches,
     "score": _check_score,

@@ -36,6 +36,17 @@ RECORDS = {
     "label_set": ({"labels": {"bus": 0.9, "taxi": 0.7}, "none": False}, "bus, taxi"),
     "score": ({"score": 3.14159, "low": 2.5, "high": 4.0}, "3.14 [2.5, 4]"),
     "spans": ({"spans": [{"text": "Acme", "label": "ORG"}]}, "Acme = ORG"),
+    "triples": (
+        {
+            "spans": [
+                {"text": "Acme", "label": "ORG"},
+                {"text": "Ann", "label": "PER"},
+                {"text": "X", "label": "ORG"},
+            ],
+            "relations": [{"head": 1, "tail": 0, "label": "leads", "head_text": "Ann", "tail_text": "Acme"}],
+        },
+        "Ann → leads → Acme; X = ORG",
+    ),
     "passage_answer": (
         {"answer": "", "start": None, "end": None, "probability": 0.7},
         "no answer in the passage",

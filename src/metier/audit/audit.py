@@ -48,7 +48,7 @@ CHECKS = (
     "unfit-for-task",
     "question-answers",
     "inseparable-rows",
-    *("stray-tags", "label-separator", "broken-spans", "broken-entities", "broken-answers"),
+    *("stray-tags", "label-separator", "broken-spans", "broken-entities", "broken-relations", "broken-answers"),
     *(
         "broken-conversations",
         "broken-scores",
@@ -85,7 +85,14 @@ CHECKS = (
     *("merged-labels", "cut-words", "cut-by-windows", "overlapping-entities", "no-answers"),
     *("infinite-scores", "constant-scores", "score-outliers"),
     *("empty-targets", "copied-targets", "assistant-begins", "empty-turns"),
-    *("duplicates", "near-duplicates", "conflicting-labels", "conflicting-spans", "conflicting-answers"),
+    *(
+        "duplicates",
+        "near-duplicates",
+        "conflicting-labels",
+        "conflicting-spans",
+        "conflicting-relations",
+        "conflicting-answers",
+    ),
     *("conflicting-scores", "several-targets", "language-mix", "label-errors", "noise-ceiling"),
     *("label-set-errors", "span-errors"),
     *(

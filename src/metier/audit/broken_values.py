@@ -14,6 +14,7 @@ _NOUNS = {
     "tail": ("a second entity", "broken-entities"),
     "answers": ("answers", "broken-answers"),
     "messages": ("conversations", "broken-conversations"),
+    "relations": ("relations", "broken-relations"),
     "score": ("scores", "broken-scores"),
     "labels": ("labels", "broken-labels"),
     "image": ("images", "broken-images"),

@@ -18,6 +18,7 @@ _NAMES = {
     "label": ("conflicting-labels", "labels", "give each text one label"),
     "labels": ("conflicting-labels", "labels", "give each text one set of labels"),
     "spans": ("conflicting-spans", "spans", "mark each text in one way"),
+    "relations": ("conflicting-relations", "relations", "relate the marked parts of each text in one way"),
     "answers": ("conflicting-answers", "answers", "give each question answers that agree"),
     "score": ("conflicting-scores", "scores", "give each text one score, such as their mean"),
     "target": ("several-targets", "target texts", ""),
@@ -108,6 +109,12 @@ def _span_key(rows: Rows, row: int, spans: list[dict[str, Any]]) -> Hashable:
     return tuple((normalise(text[span["start"] : span["end"]]), span["label"]) for span in spans)
 
 
+def _relation_key(rows: Rows, row: int, relations: list[dict[str, Any]]) -> Hashable:
+    spans = _span_key(rows, row, rows.table.column(rows.roles.spans)[row].as_py() or [])
+    assert isinstance(spans, tuple)
+    return frozenset((spans[one["head"]], spans[one["tail"]], one["label"]) for one in relations)
+
+
 def _answers(rows: Rows, groups: list[np.ndarray]) -> list[np.ndarray]:
     """Answers conflict where no answer is common to all rows: other annotators may have added more."""
     given = rows.column("answers")
@@ -137,6 +144,7 @@ _CONFLICTS: dict[str, Callable[[Rows, list[np.ndarray]], list[np.ndarray]]] = {
     "label": _differing(lambda _, __, label: label, "label"),
     "labels": _differing(lambda _, __, labels: tuple(labels), "labels"),
     "spans": _differing(_span_key, "spans"),
+    "relations": _differing(_relation_key, "relations"),
     "answers": _answers,
     "score": _scores,
     "target": _differing(lambda _, __, target: normalise(target), "target"),

@@ -9,6 +9,7 @@ from metier.data.columns.label_lists import SEPARATORS, WIDE
 from metier.data.rows import Rows
 from metier.figures import count_of
 
+_ROLES = {"label": "labels", "type of span": "spans", "relation": "relations"}
 MERGED_ROWS = 3  # Fewer may be slips; the check of rare labels reports them.
 
 
@@ -21,6 +22,7 @@ def check_label_sets(rows: Rows) -> Iterator[Finding]:
     if own is None:
         return
     noun = "label" if rows.roles.labels is not None else "type of span"
+    noun = "relation" if rows.roles.relations is not None else noun
     counts = Counter(label for labels in own for label in set(labels))
     if not counts:
         yield Finding(
@@ -28,7 +30,7 @@ def check_label_sets(rows: Rows) -> Iterator[Finding]:
             "error",
             f"no row has a {noun}; there is nothing to learn",
             origin=rows.origin,
-            remedy=f"--role {'labels' if noun == 'label' else 'spans'}=COLUMN",
+            remedy=f"--role {_ROLES[noun]}=COLUMN",
         )
         return
     yield from _rare(rows, own, counts, noun)
@@ -46,7 +48,11 @@ def _rare(rows: Rows, own: Sequence[Sequence[str]], counts: Counter[str], noun: 
         positions = [row for row, labels in enumerate(own) if any(label in rare for label in labels)]
         smallest = sorted(rare.items(), key=lambda item: (item[1], item[0]))
         listed = ", ".join(f"{label} ({rows_with})" for label, rows_with in smallest[:MOST_NAMED])
-        nouns = noun if len(rare) == 1 else noun.replace("label", "labels").replace("type", "types")
+        nouns = (
+            noun
+            if len(rare) == 1
+            else noun.replace("label", "labels").replace("type", "types").replace("relation", "relations")
+        )
         yield Finding(
             name,
             "warning",

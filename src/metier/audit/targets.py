@@ -18,6 +18,7 @@ from metier.text import normalise
 _NOUNS = {
     "labels": "labels",
     "spans": "spans",
+    "relations": "relations",
     "answers": "answers",
     "score": "score",
     "target": "target text",

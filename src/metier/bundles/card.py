@@ -20,6 +20,7 @@ METRIC_TYPES = {
     "accuracy": "accuracy",
     "macro_f1": "f1",
     "entity_f1": "f1",
+    "triple_f1": "f1",
     "exact_match": "exact_match",
     "rouge_l": "rougeL",
     "bleu": "bleu",

@@ -353,7 +353,13 @@ def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
         parts.append(_no_label(rows))
     first = [role for role in TARGET_ROLES if role in played]
     rest = [role for role in played if role != "text" and role not in first]
-    parts += [f"{role} = {played[role]}{_counted(role, numbers)}" for role in (*first, *rest)]
+    uncounted = (
+        "spans" if "relations" in played else None
+    )  # What is counted then is the relations between them.
+    parts += [
+        f"{role} = {played[role]}{'' if role == uncounted else _counted(role, numbers)}"
+        for role in (*first, *rest)
+    ]
     n_rows = say("{n} row(s|)", n=count(len(rows)))
     if (name := numbers["task"]) != "classification":
         title = load_task(name).title or name.replace("_", " ")
@@ -371,6 +377,8 @@ def _counted(role: str, numbers: Mapping[str, Any]) -> str:
     n = count(len(labels))
     if role in ("label", "labels"):
         return say(" ({n} label(s|))", n=n)
+    if role == "relations":
+        return say(" ({n} relation(s|))", n=n)
     if role == "spans":
         return say(" ({n} type(s|))", n=n)
     if role == "score" and numbers["scores"]:

@@ -61,7 +61,8 @@ def import_file(
     """Convert the export of an annotation tool into rows.
 
     FILE is an export of Label Studio or doccano, spaCy's DocBin, Rasa's NLU YAML, alpaca or sharegpt JSON as
-    LLaMA-Factory reads it, or the folder of a Hugging Face data set. What is left out is counted and reported.
+    LLaMA-Factory reads it, the folder of a Hugging Face data set, or rows of one relation each (--format relations),
+    which are gathered by text. What is left out is counted and reported.
     """
     check_output(output, overwrite=overwrite)
     if output.exists() and source.exists() and source.samefile(output):

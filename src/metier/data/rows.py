@@ -26,10 +26,11 @@ from metier.text.given_texts import StoredTexts
 
 # Roles: inputs are what a prediction is made from, targets are what is learned; the others are for splitting.
 INPUT_ROLES = ("text", "text_pair", "question", "head", "tail", "messages", "image", "image_pair", "audio")
-TARGET_ROLES = ("label", "labels", "spans", "answers", "score", "target")
+TARGET_ROLES = ("label", "labels", "spans", "relations", "answers", "score", "target")
 # Roles with their own flag; the others are named with `--role`.
 FLAGGED_ROLES = ("text", "label", "group", "time", "split")
 _SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
+_RELATION = pa.struct([("head", pa.int32()), ("tail", pa.int32()), ("label", pa.string())])
 _ENTITY = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("type", pa.string())])
 _ANSWER = pa.struct([("text", pa.string()), ("start", pa.int32())])
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
@@ -37,6 +38,7 @@ _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 COLUMN_TYPES: dict[str, pa.DataType] = {
     "labels": pa.list_(pa.string()),
     "spans": pa.list_(_SPAN),
+    "relations": pa.list_(_RELATION),
     "head": _ENTITY,
     "tail": _ENTITY,
     "answers": pa.list_(_ANSWER),
@@ -65,6 +67,8 @@ class Roles:
         Any number of labels per row.
     spans : str, optional
         Spans of the text with their labels.
+    relations : str, optional
+        Relations between these spans: the numbers of two spans of the row, from 0, and a label.
     head, tail : str, optional
         The two entities of the text whose relation is the label.
     question, answers : str, optional
@@ -91,6 +95,7 @@ class Roles:
     text_pair: str | None = None
     labels: str | None = None
     spans: str | None = None
+    relations: str | None = None
     head: str | None = None
     tail: str | None = None
     question: str | None = None
@@ -321,7 +326,8 @@ class Rows:
         -------
         list
             Of str for texts, labels and targets; of float for scores; of list of str for `labels`; of
-            `[[start, end, label], ...]` for spans; of `[start, end]` for head and tail; of
+            `[[start, end, label], ...]` for spans; of `[[head, tail, label], ...]` for relations; of `[start, end]` for
+            head and tail; of
             `[{"text", "start"}, ...]` for answers; of `[{"role", "content"}, ...]` for messages.
 
         Raises
@@ -408,8 +414,13 @@ def _plain_spans(spans: list[dict[str, Any]]) -> list[list[Any]]:
     return [[span["start"], span["end"], span["label"]] for span in spans]
 
 
+def _plain_relations(relations: list[dict[str, Any]]) -> list[list[Any]]:
+    return [[one["head"], one["tail"], one["label"]] for one in relations]
+
+
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "spans": _plain_spans,
+    "relations": _plain_relations,
     "head": _plain_entity,
     "tail": _plain_entity,
     "text": lambda text: text or "",

@@ -49,6 +49,9 @@ def strata_of(rows: Rows, *, n_parts: int) -> Strata:
     roles = rows.roles
     if roles.label is not None:
         return Strata(rows.labels, "stratified by label", are_labels=True)
+    if roles.relations is not None:
+        named = [[label for _, _, label in own] for own in rows.values("relations")]
+        return Strata(_rarest(named, n_parts), "stratified by relation, the rarest first")
     if roles.spans is not None:
         types = [[label for _, _, label in spans] for spans in rows.values("spans")]
         return Strata(_rarest(types, n_parts), "stratified by type of entity")
@@ -122,6 +125,8 @@ def label_sets_of(rows: Rows) -> list[set[str]]:
     """Give the labels that each row names; none where it is answered in another way."""
     if rows.roles.label is not None:
         return [{label} for label in rows.labels]
+    if rows.roles.relations is not None:
+        return [{label for _, _, label in own} for own in rows.values("relations")]
     if rows.roles.spans is not None:
         return [{label for _, _, label in spans} for spans in rows.values("spans")]
     if rows.roles.labels is not None:

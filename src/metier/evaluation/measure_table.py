@@ -19,6 +19,7 @@ from metier.evaluation.row_statistics import RowMeasure
 from metier.evaluation.score_measures import SCORE_MEASURES
 from metier.evaluation.speech_measures import SPEECH_MEASURES
 from metier.evaluation.text_measures import TEXT_MEASURES
+from metier.evaluation.triple_measures import TRIPLE_MEASURES
 from metier.plug_ins import load_plug_in, plug_ins
 
 MEASURES: dict[str, RowMeasure] = {
@@ -34,6 +35,7 @@ MEASURES: dict[str, RowMeasure] = {
         TEXT_MEASURES,
         SPEECH_MEASURES,
         LIKELIHOOD_MEASURES,
+        TRIPLE_MEASURES,
     )
     for one in family
 }
@@ -68,6 +70,11 @@ METRIC_NAMES = {
     "rouge_l": "ROUGE-L",
     "bleu": "BLEU",
     "chrf": "chrF",
+    "triple_f1": "triple F1",
+    "triple_precision": "triple precision",
+    "triple_recall": "triple recall",
+    "triple_relaxed_f1": "relaxed triple F1",
+    "triple_entity_f1": "entity F1",
     "wer": "WER",
     "cer": "CER",
 }

@@ -49,6 +49,8 @@ def explained_of(first: AnswerBatch, label: str | None) -> Explained:
         return _label(first, label)
     if isinstance(first, RecordAnswers):
         record = first.records[0]
+        if "relations" in record:
+            return _triple(record, label)
         if "spans" in record:
             return _span(record, label)
         if label is not None:
@@ -93,6 +95,28 @@ def _span(record: Mapping[str, Any], label: str | None) -> Explained:
         return max((float(one["probability"]) for one in same), default=0.0)
 
     return Explained(f"{chosen['text']} = {chosen['label']}", LOG_ODDS, _by_record(found))
+
+
+def _triple(record: Mapping[str, Any], label: str | None) -> Explained:
+    """The most probable triple, of a relation or of any: how sure the model is that the same words are so related."""
+    triples = [one for one in record["relations"] if label in (None, one["label"])]
+    if not triples:
+        raise CallError(
+            "No relation is found in this text, so nothing is explained. Give one in which some is."
+            if label is None
+            else f"The relation {label!r} is not found in this text. Leave --label out, or give another text."
+        )
+    chosen = max(triples, key=lambda one: one["probability"])
+
+    def found(other: Mapping[str, Any]) -> float:
+        same = [one for one in other["relations"] if _in_words(one) == _in_words(chosen)]
+        return max((float(one["probability"]) for one in same), default=0.0)
+
+    return Explained(" → ".join(_in_words(chosen)), LOG_ODDS, _by_record(found))
+
+
+def _in_words(triple: Mapping[str, Any]) -> tuple[str, str, str]:
+    return triple["head_text"], triple["label"], triple["tail_text"]
 
 
 def _answer(record: Mapping[str, Any]) -> Explained:

@@ -71,6 +71,8 @@ KINDS = {
     "several.v1": "metier.predictors.composite.several:SeveralPredictor",
     "cross_modal_search.v1": "metier.predictors.composite.cross_modal_search:CrossModalSearchPredictor",
     "fixed_ranking.v1": "metier.predictors.fixed_ranking:FixedRankingPredictor",
+    "relation_counts.v1": "metier.predictors.text.relation_counts:RelationCountsPredictor",
+    "triples_pipeline.v1": "metier.predictors.composite.triples_pipeline:TriplesPipelinePredictor",
     "retrieve_rerank.v1": "metier.predictors.composite.retrieve_rerank:RetrieveRerankPredictor",
 }
 

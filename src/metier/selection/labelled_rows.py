@@ -146,10 +146,14 @@ def task_for(stated: TaskFacts, roles: Mapping[str, str], rows: Rows) -> tuple[T
     task: Task = load_task(stated.name).restored(stated.record(roles or rows.roles.named))
     task = task.with_rows(rows)
     own = (labels_of_rows(rows) if task.labels and task.answer.has_labels else None) or []
-    lacking = [number for number, labels in enumerate(own, 1) if not set(task.labels).issuperset(labels)]
+    known = {
+        *task.labels,
+        task.negative_label,
+    }  # Of some tasks that is no answer, and its rows have it all the same.
+    lacking = [number for number, labels in enumerate(own, 1) if not known.issuperset(labels)]
     if not lacking:
         return task, []
-    names = sorted({label for number in lacking for label in own[number - 1]} - set(task.labels))
+    names = sorted({label for number in lacking for label in own[number - 1]} - known)
     more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     found = (
         f"{rows.origin}: {len(lacking):,} of {len(rows):,} rows have labels that the model does not know "

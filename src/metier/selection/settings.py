@@ -49,7 +49,7 @@ OTHER_NAMES = {
 # The columns that can be named.
 ROLES = (
     *("text", "text_pair", "question", "head", "tail", "messages", "image", "image_pair", "audio"),
-    *("label", "labels", "spans", "answers", "score", "target"),
+    *("label", "labels", "spans", "relations", "answers", "score", "target"),
     *("group", "time", "split"),
 )
 
@@ -72,6 +72,7 @@ class DataSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     label: str | None = None
     labels: str | None = Field(default=None, description="Several labels per row.")
     spans: str | None = Field(default=None, description="Marked parts of the text.")
+    relations: str | None = Field(default=None, description="Relations between the marked parts.")
     answers: str | None = Field(default=None, description="Parts of the text that answer the question.")
     score: str | None = Field(default=None, description="A number to be predicted.")
     target: str | None = Field(default=None, description="The text to be generated.")

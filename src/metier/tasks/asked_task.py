@@ -43,7 +43,8 @@ class AskedTask:
     @property
     def columns(self) -> dict[str, str]:
         """Its target as reading takes it: the column where it is named, and no other role of a target."""
-        others = {role: NONE for role in TARGET_ROLES if role != self.role}
+        own = (self.role, *ANSWERS[known_task(self.task).answer].further_roles)
+        others = {role: NONE for role in TARGET_ROLES if role not in own}
         return others | ({self.role: self.column} if self.column else {})
 
     @property

@@ -30,6 +30,7 @@ ALIASES = {
 }
 # From the most specific to the least: spans or answers are never there by chance, a label may be.
 _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("triples", ("spans", "relations")),
     ("ner", ("spans",)),
     ("extractive_qa", ("question", "answers")),
     ("relation", ("head", "tail", "label")),
@@ -165,6 +166,9 @@ TASKS: dict[str, TaskRow] = {
         "metier.tasks.relation:Relation",
         "relation",
         ("majority.v1", "relation_linear.v1", "relation_encoder.v1"),
+    ),
+    "triples": TaskRow(
+        "metier.tasks.triples:Triples", "triples", ("frequent_triples.v1", "triples_pipeline.v1")
     ),
     "extractive_qa": TaskRow(
         "metier.tasks.extractive_qa:ExtractiveQa", "passage_answer", ("passage_phrase.v1", "reader.v1")

@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from metier.data.columns import conversations, image_columns, label_lists, multi_hot, passage_answers, spans
+from metier.data.columns import (
+    conversations,
+    entity_relations,
+    image_columns,
+    label_lists,
+    multi_hot,
+    passage_answers,
+    spans,
+)
 from metier.data.columns.audio_columns import check_audio
 from metier.data.columns.file_names import with_folder, with_names_here
 from metier.data.columns.image_columns import check_image, pictures_of, several_as_lists
@@ -25,12 +33,13 @@ from metier.figures import count_of
 
 STRUCTURED = ("spans", "head", "tail", "answers")
 TEXTS = ("text", "text_pair", "question", "target", "image", "image_pair", "audio")
-PIECES = ("spans", "answers")  # Roles whose values are lists, from which repair may remove items.
+PIECES = ("spans", "relations", "answers")  # Roles whose values are lists, from which repair may remove items.
 REPAIRS = {
     "spans": spans.REPAIR_SPANS,
     "head": spans.REPAIR_ENTITY,
     "tail": spans.REPAIR_ENTITY,
     "answers": passage_answers.REPAIR,
+    "relations": entity_relations.REPAIR,
     "messages": conversations.REPAIR,
     "image": image_columns.REPAIR,
 }
@@ -92,10 +101,13 @@ def structure(
         if name is not None:
             table = to_text_column(table, name)
     work = _Work(table, options, origin, first_row)
+    marked = None if roles.spans is None else table.column(roles.spans).to_pylist()
     for role in STRUCTURED:
         name = roles.column_of(role)
         if name is not None:
             work.against_text(role, name, roles.text)
+    if roles.relations is not None:
+        work.relations(roles.relations, marked, spans=roles.spans, text=roles.text)
     separator = None if roles.labels is None else work.labels(roles.labels, text=roles.text)
     if options.label_names and not work.takes_label_names:
         raise _nothing_to_name(origin)
@@ -157,6 +169,25 @@ class _Work:
             name, role, lambda row, value, repair: parse(value, texts[row], repair=repair), text=text
         )
         self._put(name, pa.array(parsed, COLUMN_TYPES[role]))
+
+    def relations(self, name: str, marked: list[Any] | None, *, spans: str | None, text: str) -> None:
+        """Parse a column of relations, which name spans by their place as they were written (`marked`)."""
+        if marked is None or spans is None:
+            raise DataError(
+                f"{self._origin}: the relations in {name!r} are between marked parts of the text, and no column has these. "
+                "Name it with --role spans=COLUMN."
+            )
+        texts = [value or "" for value in self.table.column(text).to_pylist()]
+        settled = self.table.column(spans).to_pylist()
+        parsed = self._parse(
+            name,
+            "relations",
+            lambda row, value, repair: entity_relations.parse_relations(
+                value, marked[row], settled[row] or [], texts[row], repair=repair
+            ),
+            text=text,
+        )
+        self._put(name, pa.array(parsed, COLUMN_TYPES["relations"]))
 
     def conversations(self, name: str, *, text: str, target: str | None) -> None:
         """Parse a column of conversations, and add columns for the last user turn and the target text."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.columns.conversations import is_messages, is_turns
+from metier.data.columns.entity_relations import is_relations
 from metier.data.columns.label_lists import SEPARATORS, is_label_list
 from metier.data.columns.multi_hot import is_multi_hot
 from metier.data.columns.passage_answers import is_answers
@@ -30,6 +31,7 @@ def _words(listed: str) -> tuple[str, ...]:
 
 MESSAGES = _words("messages conversations conversation turns dialogue dialog history chat 对话")
 SPANS = _words("spans entities label labels ner annotations tags 实体")
+RELATIONS = _words("relations triples triplets 关系 三元组")
 ENTITIES = (("head", "tail"), ("h", "t"), ("subject", "object"), ("e1", "e2"), ("entity1", "entity2"))
 ANSWERS = _words("answers answer 答案")
 QUESTIONS = _words("question query 问题")
@@ -72,7 +74,7 @@ KNOWN_NAMES = frozenset(
     {
         *(
             name
-            for names in (MESSAGES, SPANS, ANSWERS, QUESTIONS, PASSAGES, LABELS, SCORES, PAIR_LABELS)
+            for names in (MESSAGES, SPANS, RELATIONS, ANSWERS, QUESTIONS, PASSAGES, LABELS, SCORES, PAIR_LABELS)
             for name in names
         ),
         *(name for pair in (*ENTITIES, *PAIRS, *WRITTEN) for name in pair),
@@ -109,7 +111,14 @@ def infer_structured_roles(
         found = rule(columns, needs_target)
         # There is one target: the one named by the user, or the first found.
         taken = any(role in TARGET_ROLES for role in columns.roles)
-        columns.take({role: name for role, name in found.items() if not (taken and role in TARGET_ROLES)})
+        further = {"relations"} if "spans" in found else set()  # They are of the spans.
+        columns.take(
+            {
+                role: name
+                for role, name in found.items()
+                if not (taken and role in TARGET_ROLES) or role in further
+            }
+        )
     return {role: name for role, name in columns.roles.items() if role not in chosen}
 
 
@@ -181,7 +190,11 @@ def _messages(columns: _Columns, needs_target: bool) -> CHOSEN:
 
 def _spans(columns: _Columns, needs_target: bool) -> CHOSEN:
     name = columns.shaped(SPANS, is_spans)
-    return {} if name is None or columns.has_label(name) else {"spans": name}
+    name = columns.roles.get("spans") or name
+    if name is None or columns.has_label(name):
+        return {}
+    relations = columns.shaped(RELATIONS, is_relations)
+    return {"spans": name} | ({} if relations is None else {"relations": relations})
 
 
 def _entities(columns: _Columns, needs_target: bool) -> CHOSEN:

@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from metier.data.formats.data_file import check_can_be_read_again
-from metier.data.importers import doccano, huggingface, label_studio, llama_factory, rasa, spacy_docbin
+from metier.data.importers import (
+    doccano,
+    huggingface,
+    label_studio,
+    llama_factory,
+    rasa,
+    relation_rows,
+    spacy_docbin,
+)
 from metier.data.importers.documents import objects_of
 from metier.data.importers.imported import Imported
 from metier.errors import CallError, UnknownNameError, UnreadableFileError
@@ -17,6 +25,7 @@ FORMATS: dict[str, Callable[..., Imported]] = {
     "rasa": rasa.import_rasa,
     "alpaca": llama_factory.import_alpaca,
     "sharegpt": llama_factory.import_sharegpt,
+    "relations": relation_rows.import_relation_rows,
     "huggingface": huggingface.import_folder,
 }
 AUTO = "auto"

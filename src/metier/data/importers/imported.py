@@ -16,7 +16,7 @@ SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.strin
 _TYPES = {**COLUMN_TYPES, "spans": pa.list_(SPAN)}
 # Half of a surrogate pair, which JSON can spell; an offset beyond 32 bits.
 UNSTORABLE = (UnicodeEncodeError, OverflowError, pa.ArrowInvalid)
-OWN_COLUMNS = ("text", "label", "labels", "spans", "score", "target", "messages", "split")
+OWN_COLUMNS = ("text", "label", "labels", "spans", "relations", "score", "target", "messages", "split")
 
 
 @dataclass
@@ -71,6 +71,8 @@ class Tally:
         if "spans" in table.column_names:
             types = [span["label"] for own in table.column("spans").to_pylist() for span in own or ()]
             self.spans += len(types)
+            if "relations" in table.column_names:
+                types = [one["label"] for own in table.column("relations").to_pylist() for one in own or ()]
             if "label" not in table.column_names:
                 self.labels.update(types)
 

@@ -11,6 +11,7 @@ from metier.tasks.answers.score import SCORE
 from metier.tasks.answers.several import SEVERAL
 from metier.tasks.answers.spans import SPANS
 from metier.tasks.answers.transcript import TRANSCRIPT
+from metier.tasks.answers.triples import TRIPLES
 from metier.tasks.answers.written_text import WRITTEN_TEXT
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "SEVERAL",
     "SPANS",
     "TRANSCRIPT",
+    "TRIPLES",
     "WRITTEN_TEXT",
     "AnswerKind",
     "Decodable",
@@ -39,6 +41,7 @@ ANSWERS: dict[str, AnswerKind] = {
         LABEL_SET,
         GRADE,
         SCORE,
+        TRIPLES,  # Before spans: rows that have relations between them are of this kind.
         SPANS,
         RELATION,
         PASSAGE_ANSWER,

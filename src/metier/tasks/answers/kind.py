@@ -55,6 +55,8 @@ class AnswerKind(Protocol):
         As `ANSWERS` has it.
     role : str or None
         The role of the column that holds targets.
+    further_roles : tuple of str
+        The roles of the columns that targets need besides.
     words : Words
         What a model card states of it.
     record : RecordFields
@@ -82,6 +84,7 @@ class AnswerKind(Protocol):
     words: ClassVar[Words]
     record: ClassVar[RecordFields]
     role: ClassVar[str | None] = None
+    further_roles: ClassVar[tuple[str, ...]] = ()
     nested_columns: ClassVar[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
     is_one_label: ClassVar[bool] = False
     lines_show_question: ClassVar[bool] = False
