@@ -42,7 +42,7 @@ def _unknown(rows: Rows, task: Task) -> str | None:
     """Say which rows have labels that the task does not know; None where none has."""
     if not task.labels or not task.answer.has_labels:
         return None
-    known, own = set(task.labels), labels_of_rows(rows) or []
+    known, own = {*task.labels, task.negative_label}, labels_of_rows(rows) or []
     numbers = [number for number, labels in enumerate(own, 1) if not known.issuperset(labels)]
     if not numbers:
         return None
