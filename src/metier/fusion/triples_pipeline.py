@@ -5,6 +5,7 @@ types and the distance of related pairs in training let through. A pair without 
 validation texts the threshold of a triple is chosen with the tagger's own spans, so that its mistakes count.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -36,6 +37,7 @@ from metier.text.given_texts import as_texts
 
 UNFITTED_THRESHOLD = 0.25  # Two spans and a relation of which each is a little likelier than not.
 N_THRESHOLDS = 40
+MOST_BEYOND = 1_000
 UNRELATED_FOR_EACH = 20  # Pairs without a relation that are learned from, for each one that has some.
 
 Found = tuple[list[ScoredSpan], list[ScoredRelation]]
@@ -208,14 +210,24 @@ def _fit_tagger(method: Any, examples: Examples, held: Examples | None, listener
 def _learned_pairs(
     examples: Examples, rules: PairRules, random: np.random.Generator
 ) -> tuple[list[Mapping[str, Any]], list[str]]:
-    """Give the pairs of the true spans that may have a relation, and what each has."""
-    related, unrelated = [], []
+    """Give the pairs of the true spans that may have a relation, and what each has.
+
+    Where every such pair has one, what has none is shown by the pairs that the rules leave out.
+    """
+    related, unrelated, beyond = [], [], []
     for text, row in zip(examples.items, examples.truth, strict=True):
         stated = {(head, tail): label for head, tail, label in reversed(row["relations"])}
-        for head, tail in rules.pairs(row["spans"]):
+        within = set(rules.pairs(row["spans"]))
+        for head, tail in itertools.permutations(range(len(row["spans"])), 2):
+            if (head, tail) not in within and len(beyond) >= MOST_BEYOND:
+                continue
             item = pair_item(text, row["spans"][head], row["spans"][tail])
             label = stated.get((head, tail))
-            related.append((item, label)) if label is not None else unrelated.append((item, UNRELATED))
+            if label is not None:
+                related.append((item, label))
+            else:
+                (unrelated if (head, tail) in within else beyond).append((item, UNRELATED))
+    unrelated = unrelated or beyond
     most = UNRELATED_FOR_EACH * max(len(related), 1)
     if len(unrelated) > most:
         unrelated = [unrelated[place] for place in np.sort(random.permutation(len(unrelated))[:most])]

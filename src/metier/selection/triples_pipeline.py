@@ -10,14 +10,15 @@ from metier.errors import UnknownNameError
 from metier.fusion.triples_pipeline import JoinedTriples
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import Declares, MethodSettings, with_settings
+from metier.tasks.triples import BASELINE_PARTS, PARTS
 
 
 class TriplesPipelineSettings(MethodSettings):
     """What a pipeline of a tagger and a relation method can be set to."""
 
-    tagger: str = Field(default="crf.v1", description="Method of the task ner that finds the entities.")
+    tagger: str = Field(default=PARTS[0], description="Method of the task ner that finds the entities.")
     relation: str = Field(
-        default="relation_linear.v1",
+        default=PARTS[1],
         description="Method of the task relation that says how two of them are related.",
     )
     tagger_settings: Mapping[str, Any] | None = Field(default=None, description="Settings of the tagger.")
@@ -56,10 +57,10 @@ class FrequentTriplesSettings(TriplesPipelineSettings):
     """The same of the baseline."""
 
     tagger: str = Field(
-        default="dictionary_tagger.v1", description="Method of the task ner that finds the entities."
+        default=BASELINE_PARTS[0], description="Method of the task ner that finds the entities."
     )
     relation: str = Field(
-        default="frequent_relation.v1",
+        default=BASELINE_PARTS[1],
         description="Method of the task relation that says how two of them are related.",
     )
 

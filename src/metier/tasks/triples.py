@@ -14,6 +14,9 @@ if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
 
 NAME = "triples"
+# The tagger and the relation method that a pipeline has where none are named, and those of the baseline.
+PARTS = ("crf.v1", "relation_linear.v1")
+BASELINE_PARTS = ("dictionary_tagger.v1", "frequent_relation.v1")
 METRICS = ("triple_f1", "triple_precision", "triple_recall", "triple_relaxed_f1", "triple_entity_f1")
 
 

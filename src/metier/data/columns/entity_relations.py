@@ -98,7 +98,7 @@ def _place(
     """Give the place among the settled spans of the one that a relation names."""
     ids = [span.get("id") if isinstance(span, Mapping) else None for span in spans]
     by_id = bool(spans) and all(one is not None for one in ids)
-    places = ids if by_id else list(range(len(spans)))
+    places: list[Any] = ids if by_id else list(range(len(spans)))
     if named not in places:
         what = f"ids are {_listed(ids)}" if by_id else f"the row has {len(spans)}, counted from 0"
         raise FaultError(
@@ -106,10 +106,10 @@ def _place(
             _FIX,
             kind="that name a span that is not there",
         )
-    [own] = parse_spans([spans[places.index(named)]], text, repair=repair) or [None]
+    own = parse_spans([spans[places.index(named)]], text, repair=repair)
     kept = [(span["start"], span["end"], span["label"]) for span in settled]
-    place = None if own is None else (own["start"], own["end"], own["label"])
-    if place not in kept:
+    place = (own[0]["start"], own[0]["end"], own[0]["label"]) if own else None
+    if place is None or place not in kept:
         raise FaultError(
             f"a relation names the span {named!r}, which cannot be used.",
             _FIX,

@@ -37,7 +37,7 @@ class PairRules:
     relations : mapping of (str, str) to tuple of str
         By the types of the first and the second span: the relations that joined such in training.
     most_between : int
-        Most characters between two spans.
+        Most characters between two spans: twice as many as between the farthest related ones of training.
     both_ways : bool
         Whether two spans may have a relation in each direction.
     """
@@ -57,7 +57,7 @@ class PairRules:
             for head, tail, label in row["relations"]:
                 one, other = row["spans"][head], row["spans"][tail]
                 relations[one[2], other[2]][label] += 1
-                most = max(most, _between(one, other))
+                most = max(most, 2 * _between(one, other))
         return cls({types: tuple(sorted(own)) for types, own in relations.items()}, most, both)
 
     def pairs(self, spans: Sequence[Span]) -> Iterator[tuple[int, int]]:
