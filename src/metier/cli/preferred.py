@@ -28,7 +28,14 @@ from metier.registry.registry import Registry
 
 BY = ("dpo", "reward_weighted", "reinforce")
 # What belongs to labels alone, by the name of its flag, with what it is where it is not given.
-OF_LABELS = {"old": None, "method": "auto", "replay": None, "mask": False, "subject": None, "new_labels": False}
+OF_LABELS: dict[str, Any] = {
+    "old": None,
+    "method": "auto",
+    "replay": None,
+    "mask": False,
+    "subject": None,
+    "new_labels": False,
+}
 OF_LABELS |= {"rename": (), "merge": (), "split": (), "text": None, "label": None}
 
 

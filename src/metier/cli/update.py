@@ -30,7 +30,7 @@ from metier.printable import printable
 
 MOST_LABELS = 10
 # What learning from preferences takes: the first five are of nothing else.
-PREFERRED = (
+PREFERRED: tuple[str, ...] = (
     "by",
     "reward",
     "base",
@@ -41,8 +41,8 @@ PREFERRED = (
     "overwrite",
     "encoding",
     "delimiter",
+    "header",
 )
-PREFERRED += ("header",)
 
 
 @click.command(

@@ -18,13 +18,13 @@ References
    arXiv:2310.12036.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
 
 from metier.training.objectives.next_token import answer_log_likelihoods
-from metier.training.objectives.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,10 @@ class PairBatch:
         return replace(self, answers=self.answers.to(device), reference=self.reference.to(device))
 
 
-def dpo(*, beta: float = 0.1, label_smoothing: float = 0.0) -> Objective:
+OfPairs = Callable[[torch.nn.Module, PairBatch], torch.Tensor]  # An `Objective` over pairs.
+
+
+def dpo(*, beta: float = 0.1, label_smoothing: float = 0.0) -> OfPairs:
     """Give direct preference optimisation as an objective.
 
     Parameters
@@ -72,7 +75,7 @@ def dpo(*, beta: float = 0.1, label_smoothing: float = 0.0) -> Objective:
     return objective
 
 
-def ipo(*, beta: float = 0.1) -> Objective:
+def ipo(*, beta: float = 0.1) -> OfPairs:
     """Give identity preference optimisation as an objective; see the top of the module.
 
     Parameters

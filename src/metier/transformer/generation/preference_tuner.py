@@ -24,8 +24,7 @@ from metier.bases.generative_bases import (
 from metier.bases.huggingface_folder import quiet_transformers
 from metier.bases.precision import mixed_precision
 from metier.errors import DataError, SettingsError
-from metier.export.generation_export import CHECKED_ROWS, export_decoder
-from metier.export.onnx_decoder import can_write
+from metier.export.generation_export import CHECKED_ROWS, export_fault, export_writer
 from metier.predictors.loading import write_settings
 from metier.predictors.onnx.graph_session import TOKENIZER_FILE
 from metier.predictors.text.prompting import Prompts, PromptSettings
@@ -36,9 +35,16 @@ from metier.training.answer_tuning import plan_of
 from metier.training.encoder_settings import Precision, ScheduleSettings
 from metier.training.learning_rate import decay_groups
 from metier.training.loop import Loop, Outcome
-from metier.training.objectives.objective import Objective, with_penalty
+from metier.training.objectives.objective import with_penalty
 from metier.training.objectives.preference import dpo, ipo
 from metier.training.objectives.rewarded import exponential_weights, policy_gradient, weighted_likelihood
+from metier.transformer.generation.answer_rules import (
+    answer_settings,
+    answering_attention,
+    begin_as_trained,
+    end_ids,
+    rules_fault,
+)
 from metier.transformer.generation.compared_rows import PairRows, WeightedRows, encoded, likelihoods
 from metier.transformer.generation.generation_examples import Encoding, build_encoding
 from metier.transformer.generation.kept_states import kept_states
@@ -50,7 +56,7 @@ from metier.transformer.generation.torch_generation import HUGGING_FACE_FOLDER, 
 # Peaks for low-rank matrices in the upper layers. Pairs push answers away as well as up, which takes smaller steps.
 LEARNING_RATES = {"dpo": 1e-4, "reward_weighted": 5e-4, "reinforce": 1e-4}
 FIRST_PROMPTS = 8  # On which a reward is tried before anything is learned.
-NOT_COPIED = ("kind", "precision", "export")  # Of `predictor.json`: said anew by what is written.
+NOT_COPIED = ("kind", "precision", "export", "end_ids")  # Of `predictor.json`: said anew by what is written.
 
 
 class PreferenceSettings(ScheduleSettings):
@@ -206,6 +212,7 @@ class PreferenceTuner:
             n_steps=max(1, self.settings.epochs * n_rows),
             random_state=self.settings.random_state,
         )
+        begin_as_trained(self._ready.writer.language_model, self._learned.answers[0])
 
     def answers(self, items: Sequence[Any]) -> list[str]:
         """Write an answer to each item, with the model as it is now."""
@@ -251,23 +258,32 @@ class PreferenceTuner:
         ready, encoding = self._ready, self._encoding
         ready.adapted.merge()
         model = ready.writer.language_model.to(working_dtype(encoding.base)).eval()
-        model.set_attn_implementation("sdpa")
+        model.set_attn_implementation(answering_attention(model))
         save_language_model(model, encoding.tokenizer, folder / HUGGING_FACE_FOLDER)
-        tokenizer = encoding.base.folder / TOKENIZER_FILE
-        is_plain = self._answering["decoding"].get("beams", 1) == 1
-        if not (is_plain and can_write(model.config) and tokenizer.is_file()):
+        fault = self._export_fault(model)
+        if not fault:
+            prompts, answers = self._held.parted(CHECKED_ROWS)
+            settings = {**self._answering, "end_ids": end_ids(model, encoding.end_id)}
+            if encoding.base.is_encoder_decoder and "token_rules" not in settings:
+                settings |= answer_settings(model, self._answering["decoding"])
+            fault = export_writer(
+                model,
+                encoding.base.folder / TOKENIZER_FILE,
+                folder,
+                settings=settings,
+                precision=self.settings.precision,
+                check=(prompts, [answer[: encoding.max_new_tokens] for answer in answers]),
+            ).fault
+        if fault:
             write_settings(folder, {**self._answering, "kind": KIND})
-            return
-        prompts, answers = self._held.parted(CHECKED_ROWS)
-        most = encoding.max_new_tokens
-        export_decoder(
-            model,
-            tokenizer,
-            folder,
-            settings={**self._answering, "end_ids": [encoding.end_id]},
-            precision=self.settings.precision,
-            check=(prompts, [answer[:most] for answer in answers]),
-        )
+
+    def _export_fault(self, model: Any) -> str:
+        """Say what keeps the model from being answered without torch, "" for nothing."""
+        if self._answering["decoding"].get("beams", 1) > 1:
+            return "beams are followed by torch"
+        if not (self._encoding.base.folder / TOKENIZER_FILE).is_file():
+            return f"the base has no {TOKENIZER_FILE}"
+        return export_fault(model.config) or rules_fault(model)
 
     def _held_likelihoods(self) -> np.ndarray:
         sums, lengths = likelihoods(
@@ -312,7 +328,7 @@ class PreferenceTuner:
         outcome = self._run(sampled, policy_gradient, listener)
         return {**_facts(outcome), "sampled": vars(sampled.spent)}
 
-    def _run(self, rows: Any, objective: Objective, listener: Listener) -> Outcome:
+    def _run(self, rows: Any, objective: Any, listener: Listener) -> Outcome:
         ready, settings = self._ready, self.settings
         torch.manual_seed(settings.random_state)
         rate = settings.learning_rate or LEARNING_RATES[settings.by]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from metier.training.objectives.rewarded import RewardedBatch, leave_one_out
+from metier.transformer.generation.answer_rules import answering_attention
 from metier.transformer.generation.compared_rows import as_rows, likelihoods
 from metier.transformer.generation.generation_examples import Encoding
 from metier.transformer.generation.generation_rows import GenerationRows, Writer
@@ -177,7 +178,7 @@ def writing(writer: Writer) -> Iterator[Any]:
     model = writer.language_model
     attention, was_training = model.config._attn_implementation, writer.training
     writer.eval()
-    model.set_attn_implementation("sdpa")
+    model.set_attn_implementation(answering_attention(model))
     try:
         yield model
     finally:

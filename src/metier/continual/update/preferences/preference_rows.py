@@ -149,7 +149,9 @@ def _prompt(record: Mapping[str, Any]) -> Any:
         if record.get(name):
             return {"messages": record[name]} if _is_conversation(record[name]) else record[name]
     chosen = record.get("chosen")
-    return {"messages": chosen[:-1]} if _is_conversation(chosen) and len(chosen or ()) > 1 else None
+    if isinstance(chosen, list) and _is_conversation(chosen) and len(chosen) > 1:
+        return {"messages": chosen[:-1]}
+    return None
 
 
 def _is_usable(record: Mapping[str, Any], form: str) -> bool:

@@ -94,7 +94,7 @@ def prefer(
         tuner = way.of_base(options.base, _task_facts(model), parts.learned, settings)
     origin = str(preferences) if isinstance(preferences, str | Path) else "the rows"
     tuner.prepare(parts.learned, parts.held, origin=origin)
-    said = {"format": FORMAT, "source": model.name, "base": options.base, "method": options.by}
+    said: dict[str, Any] = {"format": FORMAT, "source": model.name, "base": options.base, "method": options.by}
     said |= {"settings": dict(options.settings), "notes": list(parts.notes)}
     work = parts_of(place)
     make_folder(work)
