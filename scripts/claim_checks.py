@@ -89,7 +89,9 @@ def judge(rows: list[dict[str, Any]], name: str) -> None:
     kept = [row for row in rows if row["label"] in LABELS]
     truth = np.array([LABELS[row["label"]] for row in kept])
     groups = np.unique([row["context"] for row in kept], return_inverse=True)[1]
-    print(f"{name}: {len(kept)} responses, {truth.mean():.1%} not attributable; {len(rows) - len(kept)} generic left out")
+    print(
+        f"{name}: {len(kept)} responses, {truth.mean():.1%} not attributable; {len(rows) - len(kept)} generic left out"
+    )
     flags = np.array([bool(unsupported_claims(row["context"], row["response"])) for row in kept])
     has_claims = np.array([bool(claims_of(row["response"])) for row in kept])
     print(f"  {has_claims.mean():.1%} make a claim that can be looked up; {flags.mean():.1%} are flagged")
@@ -102,7 +104,9 @@ def judge(rows: list[dict[str, Any]], name: str) -> None:
             [bool(unsupported_claims(row["context"], row["response"], checks=(check,))) for row in kept]
         )
         if of_kind.any():
-            told(f"flagged by a {check} ({of_kind.sum()}): right", interval(_precision, (truth, of_kind), groups))
+            told(
+                f"flagged by a {check} ({of_kind.sum()}): right", interval(_precision, (truth, of_kind), groups)
+            )
     for title, score in SCORES.items():
         values = np.array([score(row["context"], row["response"]) for row in kept])
         told(f"AUC, {title}", interval(auc, (truth, values), groups))

@@ -70,6 +70,7 @@ METHODS = {
     "endpoint.v1": "metier.classical.endpoint:Endpoint",
     "lead.v1": "metier.classical.extracted_sentences:Lead",
     "textrank.v1": "metier.classical.extracted_sentences:TextRank",
+    "best_sentence.v1": "metier.classical.extracted_sentences:BestSentence",
     "nearest_reply.v1": "metier.classical.nearest_reply:NearestReply",
     "dictionary_translation.v1": "metier.classical.dictionary_translation:DictionaryTranslation",
     "sentence_ranker.v1": "metier.transformer.frozen.sentence_ranker:SentenceRanker",

@@ -31,7 +31,7 @@ from metier.progress import Listener, ignore
 from metier.runs.run_folder import plain
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.labelled_rows import answers_of_model
-from metier.selection.scores import Scores, scores_of
+from metier.selection.scores import Scores, scores_of, sources_of
 
 FORMAT = "metier.comparison.v1"
 FIRST, BEST = "first", "best"
@@ -183,7 +183,13 @@ def compare(
     answered = [_side(one, judged, files.get(one.name), matching, listener) for one in sources]
     notes = [note for _, said in answered for note in said]
     sides, judged, dropped = _in_common([side for side, _ in answered], judged)
-    scores = Scores(judged.task, judged.targets, origin=judged.origin, groups=judged.groups)
+    scores = Scores(
+        judged.task,
+        judged.targets,
+        origin=judged.origin,
+        groups=judged.groups,
+        sources=None if judged.rows is None else sources_of(judged.task, judged.rows),
+    )
     shown = [_side_facts(one, scores, is_whole=not dropped, random_state=random_state) for one in sides]
     asked = Asked(
         _metric(scores, metric), against, tolerance, by, None if all_flips else MOST_LISTED, random_state

@@ -27,6 +27,7 @@ class TaskFacts(BaseModel, frozen=True, extra="ignore"):
     labels: tuple[str, ...] = Field(description="The label space, in the order of the probabilities.")
     primary_metric: str = "accuracy"
     input_keys: tuple[str, ...] = Field(default=("text",), description="Keys of an input.")
+    kind: str = Field(default="", description="Of written texts: summary, translation, reply, ...")
 
     @field_validator("name")
     @classmethod
@@ -41,7 +42,7 @@ class TaskFacts(BaseModel, frozen=True, extra="ignore"):
 
     def record(self, roles: Iterable[str]) -> TaskRecord:
         """Give what the task is restored from; `roles` are those of the training rows."""
-        return TaskRecord(self.labels, self.primary_metric, self.input_keys, tuple(roles))
+        return TaskRecord(self.labels, self.primary_metric, self.input_keys, tuple(roles), self.kind)
 
     @property
     def answer_kind(self) -> AnswerKind:

@@ -1,4 +1,4 @@
-"""Summaries of sentences that stand in the text: its first ones, or the most central ones."""
+"""Texts of sentences that stand in the source: its first ones, the most central ones, or those most like a question."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
@@ -7,11 +7,16 @@ import numpy as np
 from pydantic import Field
 
 from metier.evaluation.text_measures import rouge_l
-from metier.predictors.text.extracted_sentences import LeadPredictor, SentencesPredictor, TextRankPredictor
+from metier.predictors.text.extracted_sentences import (
+    BestSentencePredictor,
+    LeadPredictor,
+    SentencesPredictor,
+    TextRankPredictor,
+)
 from metier.progress import Listener, ignore
 from metier.tasks.estimators import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts
-from metier.tasks.inputs.conversation import last_words
+from metier.tasks.inputs.conversation import Item
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import MethodSettings, with_settings
 
@@ -50,7 +55,7 @@ class ExtractedSentences(WritingMethod):
             validation_rows = (
                 pairs if validation is None else check_texts(*validation, origin="the validation rows")
             )
-            self.n_sentences_, figures = choose_count(validation_rows, self.predictor.extract)
+            self.n_sentences_, figures = choose_count(validation_rows, self.predictor.extract_from)
             self.facts_["rouge_l"] = figures
         else:
             self.n_sentences_ = self.n_sentences
@@ -59,20 +64,18 @@ class ExtractedSentences(WritingMethod):
         return self
 
 
-def choose_count(pairs: TextPairs, summarise: Callable[[str, int], str]) -> tuple[int, dict[int, float]]:
+def choose_count(pairs: TextPairs, extract: Callable[[Item, int], str]) -> tuple[int, dict[int, float]]:
     """Give the number of sentences with the highest mean ROUGE-L, and that figure for each number.
 
     Parameters
     ----------
-    summarise : callable
-        From a text and a number of sentences to a summary.
+    extract : callable
+        From an item and a number of sentences to a text.
     """
     step = max(1, len(pairs) // MOST_ROWS)
-    rows = [
-        (last_words(item), true) for item, true in zip(pairs.items[::step], pairs.truth[::step], strict=True)
-    ]
+    rows = list(zip(pairs.items[::step], pairs.truth[::step], strict=True))
     figures = {
-        count: float(np.mean([rouge_l(true, summarise(text, count)) for text, true in rows]))
+        count: float(np.mean([rouge_l(true, extract(item, count)) for item, true in rows]))
         for count in range(1, MOST_SENTENCES + 1)
     }
     return max(figures, key=lambda count: figures[count]), figures
@@ -117,3 +120,27 @@ class TextRank(ExtractedSentences):
 
     name = "textrank.v1"
     predictor = TextRankPredictor
+
+
+@with_settings(ExtractedSettings)
+class BestSentence(ExtractedSentences):
+    """The sentences of a passage that share most with the question, by BM25 [1]_: the baseline for answers in own words.
+
+    It needs no rows to learn from and says nothing that the passage does not. Where an answer is a few words, it says
+    them with the sentence around; a tuned writer, or the task extractive_qa, is then worth its cost.
+
+    Attributes
+    ----------
+    n_sentences_ : int
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+        ROUGE-L for each number of sentences that was tried.
+
+    References
+    ----------
+    .. [1] Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
+    """
+
+    name = "best_sentence.v1"
+    predictor = BestSentencePredictor

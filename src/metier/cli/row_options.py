@@ -9,6 +9,7 @@ from metier.cli.parted_names import parted as parted
 from metier.data.rows import FLAGGED_ROLES, INPUT_ROLES, TARGET_ROLES
 from metier.errors import suggest
 from metier.tasks.task_table import TASKS
+from metier.tasks.text_kinds import TEXT_KINDS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -51,6 +52,11 @@ order_option = click.option(
     metavar="A,B,C",
     callback=parted,
     help="Order of ordinal labels, the lowest first; selects the task ordinal.",
+)
+kind_option = click.option(
+    "--kind",
+    type=click.Choice(tuple(TEXT_KINDS)),
+    help="Kind of the texts to write. Default: inferred from the rows, and reported.",
 )
 # How a file of rows is written.
 reading_options = _together(

@@ -11,6 +11,7 @@ from metier.cli.commands import HELP
 from metier.cli.row_options import (
     file_options,
     group_option,
+    kind_option,
     named_roles,
     order_option,
     parted,
@@ -57,6 +58,7 @@ def _methods(context: click.Context, parameter: click.Parameter, typed: str) -> 
 )
 @task_options
 @order_option
+@kind_option
 @group_option
 @click.option("--time", metavar="COLUMN", help="Column of times; the latest rows become validation and test.")
 @file_options

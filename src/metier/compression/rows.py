@@ -14,7 +14,7 @@ from metier.errors import CallError, CompressionError
 from metier.figures import count_of
 from metier.progress import Listener
 from metier.selection.labelled_rows import LabelledRows, labelled_rows
-from metier.selection.scores import Scores
+from metier.selection.scores import Scores, sources_of
 from metier.tasks.task import Task
 from metier.text import has_words
 from metier.text.duplicates import text_keys
@@ -97,7 +97,12 @@ def read_rows(
     inner = split_rows(parts.train, test=parts.validation, **options)
     is_same = parts.train.fingerprint == bundle.manifest.data.fingerprint
     if tested is None and is_same:
-        scores = Scores(given.task, given.task.targets(parts.test), origin=parts.test.origin)
+        scores = Scores(
+            given.task,
+            given.task.targets(parts.test),
+            origin=parts.test.origin,
+            sources=sources_of(given.task, parts.test),
+        )
         tested = replace(given, rows=parts.test, scores=scores)
     notes += _seen(bundle, is_same=is_same, is_given=held is not None)
     scores = Scores(
@@ -105,6 +110,7 @@ def read_rows(
         given.task.targets(parts.validation),
         origin=parts.validation.origin,
         groups=groups_of(parts.validation),
+        sources=sources_of(given.task, parts.validation),
     )
     texts = _unlabelled(bundle, unlabelled, rows)
     return CompressionRows(

@@ -1,7 +1,7 @@
 """Exact match and F1 of answers from a passage, as in SQuAD and CMRC 2018.
 
-Truth is, for each row, the list of references, as texts or as `{"text", "start"}`; an empty list means
-unanswerable. An answer is a text, "" for none. The best of several references counts.
+Truth is, for each row, a reference text or the list of references, as texts or as `{"text", "start"}`; an empty list
+means unanswerable. An answer is a text, "" for none. The best of several references counts.
 
 English is counted by words, without case, punctuation and articles [1]_. Where a reference or the answer has
 Han characters, the row is counted as in CMRC 2018 [2]_: by characters, and only the longest common
@@ -33,7 +33,8 @@ _cmrc_pieces = re.compile(rf"[\u4e00-\u9fa5]|{_WORD}(?:[.,']{_WORD})*|[!-/:-@\[-
 
 
 def references(true: Any) -> list[str]:
-    """Give the reference texts of one row; [""] where there is no answer."""
+    """Give the reference texts of one row, which may be one text; [""] where there is no answer."""
+    true = [true] if isinstance(true, str) else true
     texts = [answer["text"] if isinstance(answer, Mapping) else str(answer) for answer in true]
     return [text for text in texts if text.strip()] or [""]
 

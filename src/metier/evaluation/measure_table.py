@@ -8,6 +8,7 @@ from dataclasses import fields
 
 from metier.errors import UnknownNameError
 from metier.evaluation.answer_measures import ANSWER_MEASURES
+from metier.evaluation.claim_measures import CLAIM_MEASURES
 from metier.evaluation.detection_measures import DETECTION_MEASURES
 from metier.evaluation.entity_measures import ENTITY_MEASURES
 from metier.evaluation.label_set_measures import LABEL_SET_MEASURES
@@ -33,6 +34,7 @@ MEASURES: dict[str, RowMeasure] = {
         DETECTION_MEASURES,
         RETRIEVAL_MEASURES,
         TEXT_MEASURES,
+        CLAIM_MEASURES,
         SPEECH_MEASURES,
         LIKELIHOOD_MEASURES,
         TRIPLE_MEASURES,
@@ -75,6 +77,10 @@ METRIC_NAMES = {
     "triple_recall": "triple recall",
     "triple_relaxed_f1": "relaxed triple F1",
     "triple_entity_f1": "entity F1",
+    "verbatim_match": "match to the character",
+    "unsupported": "unsupported claims",
+    "unsupported_numbers": "unsupported numbers",
+    "new_words": "new words",
     "wer": "WER",
     "cer": "CER",
 }

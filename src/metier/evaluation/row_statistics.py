@@ -51,6 +51,8 @@ class RowMeasure:
         For values near 1 that are no fractions: sums -> how much one more wrong row lowers the value.
     is_correlation : bool, default=False
         The value is between -1 and 1, and the nearer to an end the less it varies.
+    takes_source : bool, default=False
+        In the place of the truth it takes what each row asks, as one text.
     title : str, default=None
         Display name; None: from `metric_names`, else `name` with spaces.
     """
@@ -67,6 +69,7 @@ class RowMeasure:
     shrunk: OnSums | None = None
     one_wrong: OnSums | None = None
     is_correlation: bool = False
+    takes_source: bool = False
     title: str | None = None
 
     def paired(

@@ -198,6 +198,15 @@ def distinct(texts: Sequence[str], length: int) -> float:
     return len(counted) / counted.total() if counted else 0.0
 
 
+def verbatim_match(true: Texts, answer: str) -> float:
+    """Give 1 if an answer is a reference, character by character, but for line ends and white space at the very end."""
+    return float(_lines(answer) in {_lines(reference) for reference in as_references(true)})
+
+
+def _lines(text: str) -> list[str]:
+    return text.rstrip().splitlines()
+
+
 def _own_distinct(_: Texts, answer: str, *, length: int) -> float | None:
     counted = ngrams(rouge_tokens(answer), length)
     return len(counted) / counted.total() if counted else None
@@ -235,5 +244,6 @@ TEXT_MEASURES = (
     RowMeasure("chrf", _chrf_statistics, chrf_value),
     mean_of_rows("distinct_1", partial(_own_distinct, length=1)),
     mean_of_rows("distinct_2", partial(_own_distinct, length=2)),
+    mean_of_rows("verbatim_match", verbatim_match, correct_at_one=True),
     RowMeasure("length_ratio", _lengths, _length_ratio, higher_is_better=None, is_fraction=False),
 )

@@ -47,6 +47,7 @@ KINDS = {
     "span_rules.v1": "metier.predictors.composite.span_rules:SpanRulesPredictor",
     "lead.v1": "metier.predictors.text.extracted_sentences:LeadPredictor",
     "textrank.v1": "metier.predictors.text.extracted_sentences:TextRankPredictor",
+    "best_sentence.v1": "metier.predictors.text.extracted_sentences:BestSentencePredictor",
     "nearest_reply.v1": "metier.predictors.text.nearest_reply:NearestReplyPredictor",
     "passage_phrase.v1": "metier.predictors.text.passage_phrase:PassagePhrasePredictor",
     "retrieve_read.v1": "metier.predictors.composite.retrieve_read:RetrieveReadPredictor",

@@ -54,6 +54,7 @@ class CandidateBuilder:
         ours: dict[str, Any] = {
             **self._base(name),
             **({"order": task.labels} if task.is_ordered else {}),
+            **({"kind": task.kind} if task.kind else {}),
             **({} if settings.adaptation is None else {"adaptation": settings.adaptation}),
             "collection": task.collection,
             "random_state": settings.random_state,

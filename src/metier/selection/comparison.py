@@ -34,7 +34,7 @@ from metier.selection.execution.refitting import Begun, RefitCost
 from metier.selection.plan import Plan
 from metier.selection.planned import Planned
 from metier.selection.planning import OUT_OF_MEMORY, PLAN_FILE
-from metier.selection.scores import Scores, scores_of
+from metier.selection.scores import Scores, scores_of, sources_of
 from metier.selection.settings import TrainSettings
 from metier.selection.unlabelled_gain import without_gain
 from metier.storage import partial_folder, raise_if_refused
@@ -155,6 +155,7 @@ class Comparison:
             origin=origin,
             further=self.settings.metrics,
             groups=groups_of(rows),
+            sources=sources_of(self.task, rows),
         )
 
     @property

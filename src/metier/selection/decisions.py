@@ -175,11 +175,20 @@ def choose_task(train: Rows, settings: TrainSettings) -> tuple[str, str | None]:
 
 def build_task(name: str, train: Rows, settings: TrainSettings) -> Task:
     """Learn a task from the training rows; raises a `DataError` for rows that do not suit it."""
-    stated = {} if settings.order is None else {"order": settings.order}
-    if stated and not load_task(name).is_ordered:
+    kinds = load_task(name).kinds
+    if settings.order is not None and not load_task(name).is_ordered:
         raise CallError(
             f"--order is for ordinal labels; the task is {name}. Leave it out, or add --task {ORDERED}."
         )
+    if settings.kind is not None and settings.kind not in kinds:
+        raise CallError(
+            f"The task {name} has no kind {settings.kind!r}. Leave --kind out, or give one of: {', '.join(kinds)}."
+            if kinds
+            else f"--kind is for texts that are written; the task is {name}. Leave it out, or name the column of the "
+            "texts with --role target=COLUMN."
+        )
+    given = {"order": settings.order, "kind": settings.kind}
+    stated = {name: value for name, value in given.items() if value is not None}
     task: Task = load_task(name).from_rows(train, **stated)
     check_task(task)
     return task

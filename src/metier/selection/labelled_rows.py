@@ -18,7 +18,7 @@ from metier.figures import count_of
 from metier.progress import Listener, Progress, ignore
 from metier.runs.run_folder import RunFolder
 from metier.runs.stored_answers import StoredAnswers, joined, keep
-from metier.selection.scores import Scores
+from metier.selection.scores import Scores, sources_of
 from metier.tasks.answers import SEVERAL
 from metier.tasks.inputs.spoken import Spoken
 from metier.tasks.task import Task
@@ -108,7 +108,13 @@ def labelled_rows(
         found = heard(found, model.transcriber, joins=joins, listener=listener)
     rows, notes = _labelled(found, drop=drop_without_label)
     task, unknown = task_for(model.task, model.roles, rows)
-    scores = Scores(task, task.targets(rows), origin=rows.origin, groups=groups_of(rows))
+    scores = Scores(
+        task,
+        task.targets(rows),
+        origin=rows.origin,
+        groups=groups_of(rows),
+        sources=sources_of(task, rows),
+    )
     return LabelledRows(rows, task, scores, (*notes, *unknown), bool(unknown))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from metier.data.rows import Rows
 from metier.errors import UnknownLabelError
 from metier.evaluation import calibration_error, log_loss
 from metier.evaluation.comparison import Comparison
@@ -45,6 +46,8 @@ class Scores:
         Metrics that are reported besides those of the task.
     groups : ndarray of int of shape (n_rows,), default=None
         Rows of one group resemble one another and are drawn together; None: every row is its own.
+    sources : sequence of str, default=None
+        What the rows ask, each as one text, where a metric looks answers up in it; see `sources_of`.
     """
 
     task: Task
@@ -52,11 +55,13 @@ class Scores:
     origin: str = "these rows"
     further: tuple[str, ...] = ()
     groups: np.ndarray | None = field(default=None, compare=False)
+    sources: Sequence[str] | None = field(default=None, compare=False)
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The names of all metrics that are reported, the task's first."""
-        return tuple(dict.fromkeys((*self.task.metrics, *self.further)))
+        """The names of all metrics that are reported, the task's first; without sources none that needs them."""
+        named = tuple(dict.fromkeys((*self.task.metrics, *self.further)))
+        return tuple(name for name in named if self.sources is not None or not _takes_source(name))
 
     @cached_property
     def codes(self) -> np.ndarray:
@@ -103,7 +108,8 @@ class Scores:
     def part(self, rows: np.ndarray) -> "Scores":
         """Give how answers to some of the rows are judged, by the positions of these rows."""
         groups = None if self.groups is None else self.groups[rows]
-        return replace(self, targets=[self.targets[int(row)] for row in rows], groups=groups)
+        sources = None if self.sources is None else [self.sources[int(row)] for row in rows]
+        return replace(self, targets=[self.targets[int(row)] for row in rows], groups=groups, sources=sources)
 
     def compare(self, metric: str, a: Sequence[Any], b: Sequence[Any], **options: Any) -> Comparison:
         """Compare two sets of answers to the same rows; options are those of `row_comparison`."""
@@ -168,11 +174,15 @@ class Scores:
                 np.arange(len(one.targets)) if one.groups is None else one.groups for one in (self, other)
             )
             groups = np.concatenate([mine, others + mine.max(initial=-1) + 1])
-        return replace(self, targets=[*self.targets, *other.targets], groups=groups)
+        both = self.sources, other.sources
+        sources = None if both[0] is None or both[1] is None else [*both[0], *both[1]]
+        return replace(self, targets=[*self.targets, *other.targets], groups=groups, sources=sources)
 
     def _comparable(self, metric: str, predicted: Sequence[Any]) -> tuple[Any, Any]:
         if metric in LABEL_METRICS or self.task.is_ordered:
             return self.codes, self._encode(predicted)
+        if self.sources is not None and _takes_source(metric):
+            return self.sources, predicted
         return self.targets, predicted
 
     def _measure(self, metric: str) -> str | RowMeasure:
@@ -187,6 +197,17 @@ class Scores:
                 f"{', '.join(map(repr, unknown[:5]))}. Add training rows with these labels, or fix the spelling."
             )
         return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))
+
+
+def sources_of(task: Task, rows: Rows) -> list[str] | None:
+    """Give what rows ask, each as one text, where a metric of the task looks answers up in it; else None."""
+    if not task.checks:
+        return None
+    return ["\n".join(task.input.shown(item)) for item in task.items(rows)]
+
+
+def _takes_source(metric: str) -> bool:
+    return metric not in LABEL_METRICS and find_measure(metric).takes_source
 
 
 def measure_of(metric: str, negative_label: str | None) -> str | RowMeasure:

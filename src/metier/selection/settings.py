@@ -163,6 +163,10 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     order: tuple[str, ...] | None = Field(
         default=None, description="Order of ordinal labels, the lowest first."
     )
+    kind: str | None = Field(
+        default=None,
+        description="Kind of the texts to write: summary, translation, reply, text, code, answer; None: inferred.",
+    )
     budget_minutes: float = Field(default=10.0, gt=0, description="Time for everything, report included.")
     candidates: tuple[str, ...] | None = Field(
         default=None, description="Methods to compare; None: the defaults of the task."

@@ -8,7 +8,7 @@ from metier.data import Splits
 from metier.data.splitting import groups_of
 from metier.selection.asked_tasks import estimator_of
 from metier.selection.finished_run import Run
-from metier.selection.scores import Scores
+from metier.selection.scores import Scores, sources_of
 from metier.selection.settings import TrainSettings
 from metier.tasks.asked_task import AskedTask
 from metier.tasks.task import Task
@@ -39,7 +39,13 @@ class Alone:
     def scores(self, part: str) -> Scores:
         """Give what answers to the rows of a part are compared with."""
         rows = self.splits.part(part)
-        return Scores(self.task, self.task.targets(rows), origin=f"the {part} rows", groups=groups_of(rows))
+        return Scores(
+            self.task,
+            self.task.targets(rows),
+            origin=f"the {part} rows",
+            groups=groups_of(rows),
+            sources=sources_of(self.task, rows),
+        )
 
     def part(self, settings: TrainSettings) -> "training.Part":
         """Give what trains beside the others."""

@@ -14,7 +14,16 @@ from metier.tasks.inputs.conversation import check_messages
 from metier.text.bm25 import Bm25
 from metier.text.segmentation import split_sentences
 
-__all__ = ["TEXT_HEADING", "TURNS_HEADING", "Message", "check_messages", "fit_history", "fit_text"]
+__all__ = [
+    "TEXT_HEADING",
+    "TURNS_HEADING",
+    "Message",
+    "check_messages",
+    "fit_history",
+    "fit_lines",
+    "fit_passage",
+    "fit_text",
+]
 
 Message = Mapping[str, str]
 TURNS_HEADING = "Earlier in this conversation:"
@@ -87,6 +96,27 @@ def fit_text(text: str, *, room: int, cost: Callable[[str], int]) -> str:
     query = sentences[-1]  # What is wanted of a pasted text mostly stands at its end.
     retrieved = _retrieve(sentences[: len(sentences) - kept], query, room - used - cost(TEXT_HEADING), cost)
     return "\n".join([TEXT_HEADING, *retrieved, "", *newest] if retrieved else newest)
+
+
+def fit_lines(text: str, *, room: int, cost: Callable[[str], int]) -> str:
+    """Give the last lines of a text that fit, as they stand: what is asked of code mostly stands at its end."""
+    if cost(text) <= room:
+        return text
+    kept: list[str] = []
+    for line in reversed(text.splitlines(keepends=True)):
+        if cost("".join([line, *kept])) > room:
+            break
+        kept.insert(0, line)
+    # Not even the last line fits: as much of its end as does.
+    return "".join(kept) or fit_lines(text[len(text) // 2 :], room=room, cost=cost)
+
+
+def fit_passage(passage: str, question: str, *, room: int, cost: Callable[[str], int]) -> str:
+    """Give the sentences of a passage that are most like a question and fit, in their order."""
+    if cost(passage) <= room:
+        return passage
+    sentences = split_sentences(passage, longest=LONGEST_LINE)
+    return "\n".join(_retrieve(sentences, question, room, cost))
 
 
 def _newest(turns: Sequence[Message], room: int, cost: Callable[[str], int]) -> int:

@@ -43,6 +43,10 @@ class Task(Protocol):
         What is searched.
     candidates : tuple of str or None
         The methods that are compared by default; None: those of the task's row in the table.
+    kind : str
+        Which of the kinds of its task it is; empty where the task has none.
+    checks : tuple of str
+        Which claims of an answer are looked up in what was asked, as `text.claims` names them.
     """
 
     @property
@@ -98,6 +102,16 @@ class Task(Protocol):
     @property
     def match_label(self) -> str | None:
         """The label of texts that belong together."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Which of the kinds of its task it is."""
+        ...
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """Which claims of an answer are looked up in what was asked."""
         ...
 
     @property
@@ -158,12 +172,15 @@ class TaskRecord:
         What a question consists of.
     roles : tuple of str
         The roles that its training rows had; empty where that is not known.
+    kind : str
+        Which of the kinds of its task it is; empty where the task has none, or it is not known.
     """
 
     labels: tuple[str, ...]
     primary_metric: str
     input_keys: tuple[str, ...] = ("text",)
     roles: tuple[str, ...] = ()
+    kind: str = ""
 
 
 @runtime_checkable
@@ -179,6 +196,8 @@ class PlainTask:
     """Defaults of a task."""
 
     title: ClassVar[str] = ""  # For people, where the name is short: "named entity recognition".
+    kinds: ClassVar[tuple[str, ...]] = ()  # Of which `--kind` states one; empty: the task has none.
+    kind: str = ""
     is_ordered: ClassVar[bool] = False
     negative_label: str | None = None
     match_label: str | None = None
@@ -188,6 +207,11 @@ class PlainTask:
     def input(self) -> InputKind:
         """The form of its questions: texts."""
         return TEXT
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """Which claims of an answer are looked up in what was asked: none."""
+        return ()
 
     @property
     def input_keys(self) -> tuple[str, ...]:

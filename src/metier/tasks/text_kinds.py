@@ -5,11 +5,14 @@ A kind says what is particular to it; prompts, decoding, metrics, reports and se
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from metier.errors import UnknownNameError
 
 OVERLAP = ("rouge_1", "rouge_2", "rouge_l", "bleu", "chrf")
-LANGUAGES = {"en": "English", "zh": "Chinese"}
+
+
+Shortening = Literal["newest", "central", "pieces", "lines", "asked"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class TextKind:
         What a base is told, by the language of the targets; `en` for all others.
     unsupported : str or None
         The metric of claims that the source does not have; None: there is no source that would have them.
+    shortening : {"newest", "central", "pieces", "lines", "asked"}
+        What happens to a text that is longer than the context: the newest turns or sentences stay; its most central
+        sentences do; it is answered piece by piece; its last lines stay; the sentences nearest to the question do.
     is_verbatim : bool
         Whether white space means something: it is learned, written and compared as it is, and phrases may repeat.
     """
@@ -39,6 +45,7 @@ class TextKind:
     candidates: tuple[str, ...]
     instructions: Mapping[str, str] = field(default_factory=dict)
     unsupported: str | None = None
+    shortening: Shortening = "newest"
     is_verbatim: bool = False
 
     def instruction(self, language: str) -> str:
@@ -63,6 +70,7 @@ TEXT_KINDS: dict[str, TextKind] = {
             ("lead.v1", "textrank.v1", "sentence_ranker.v1", "generator.v1"),
             {"en": "Summarise the text.", "zh": "请概括这段文本。"},
             unsupported="unsupported",
+            shortening="central",
         ),
         TextKind(
             "translation",
@@ -75,6 +83,7 @@ TEXT_KINDS: dict[str, TextKind] = {
                 "other": "Translate the text.",
             },
             unsupported="unsupported_numbers",
+            shortening="pieces",
         ),
         TextKind(
             "reply",
@@ -97,6 +106,7 @@ TEXT_KINDS: dict[str, TextKind] = {
             ("chrf", "bleu", "verbatim_match", "length_ratio"),
             ("nearest_reply.v1", "generator.v1"),
             {"en": "Write the code that is asked for.", "zh": "请编写所要求的代码。"},
+            shortening="lines",
             is_verbatim=True,
         ),
         TextKind(
@@ -106,6 +116,7 @@ TEXT_KINDS: dict[str, TextKind] = {
             ("best_sentence.v1", "nearest_reply.v1", "generator.v1"),
             {"en": "Answer the question from the text.", "zh": "请根据文本回答问题。"},
             unsupported="unsupported",
+            shortening="asked",
         ),
     )
 }

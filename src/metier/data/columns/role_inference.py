@@ -34,6 +34,7 @@ SPANS = _words("spans entities label labels ner annotations tags 实体")
 RELATIONS = _words("relations triples triplets 关系 三元组")
 ENTITIES = (("head", "tail"), ("h", "t"), ("subject", "object"), ("e1", "e2"), ("entity1", "entity2"))
 ANSWERS = _words("answers answer 答案")
+FREE_ANSWERS = _words("target response output")
 QUESTIONS = _words("question query 问题")
 PASSAGES = _words("context passage paragraph text document article 文章 段落 材料")
 LABELS = _words("label labels 标签 多标签 tags topics categories")
@@ -219,7 +220,22 @@ def _answers(columns: _Columns, needs_target: bool) -> CHOSEN:
     answers = columns.shaped(ANSWERS, is_answers)
     if answers is not None:
         return {"question": question, "text": passage, "answers": answers}
-    return {} if needs_target else {"question": question, "text": passage}
+    if not needs_target:
+        return {"question": question, "text": passage}
+    return _free_answer(columns, question, passage)
+
+
+def _free_answer(columns: _Columns, question: str, passage: str) -> CHOSEN:
+    """An answer in words of its own, beside a column that is named as passages are."""
+    target = next(columns.named(*ANSWERS, *FREE_ANSWERS, role="target"), None)
+    is_named = "text" in columns.roles or level(passage) != "text"
+    if target is None or target in (question, passage) or not is_named or columns.has_label(question, target):
+        return {}
+    return (
+        {"question": question, "text": passage, "target": target}
+        if _is_prose(columns.sample.column(target))
+        else {}
+    )
 
 
 def _pair(columns: _Columns, needs_target: bool) -> CHOSEN:

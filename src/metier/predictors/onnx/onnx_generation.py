@@ -97,8 +97,7 @@ class OnnxGenerationPredictor:
             built = [self._prompts.build(item) for item in plain[start : start + ROWS_AT_ONCE]]
             answers = iter(self._search.answers([prompt for prompts in built for prompt in prompts]))
             texts += [
-                self._prompts.join([self._codec.decode(next(answers)).strip() for _ in prompts])
-                for prompts in built
+                self._prompts.join([self._prompts.decode(next(answers)) for _ in prompts]) for prompts in built
             ]
         return written(texts, self.name)
 
@@ -106,7 +105,7 @@ class OnnxGenerationPredictor:
         """Give the answer to one item piece by piece, as it is written."""
         prompts = self._prompts.build(CONVERSATION.read([item])[0])
         return self._prompts.join_streams(
-            readable(self._search.tokens(prompt), self._codec.decode) for prompt in prompts
+            readable(self._search.tokens(prompt), self._prompts.decode) for prompt in prompts
         )
 
     @property

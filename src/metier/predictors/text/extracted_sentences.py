@@ -1,4 +1,4 @@
-"""Extractive summaries: `lead.v1`, the first sentences, and `textrank.v1`, the most central ones.
+"""Sentences of a text: `lead.v1`, the first; `textrank.v1`, the most central; `best_sentence.v1`, the most like a question.
 
 Only their number is learned.
 """
@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Self
 from metier.features.sentence_ranks import join_sentences, summarise
 from metier.predictors.loading import read_settings, write_settings
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.inputs.conversation import as_items, last_words
+from metier.tasks.inputs.conversation import Item, as_items, is_question, last_words
+from metier.text.bm25 import Bm25
 from metier.text.segmentation import split_sentences
 
 
 class SentencesPredictor:
-    """Sentences that stand in the text. A special case says which (`extract`), and of what `kind` its file is.
+    """Sentences that stand in the text. A special case says which (`extract_from`), and of what `kind` its file is.
 
     Parameters
     ----------
@@ -33,14 +34,14 @@ class SentencesPredictor:
         self.name = name or self.kind
 
     @staticmethod
-    def extract(text: str, n_sentences: int) -> str:
-        """Give so many sentences of a text."""
+    def extract_from(item: Item, n_sentences: int) -> str:
+        """Give so many sentences of an item."""
         raise NotImplementedError
 
     def predict(self, items: Sequence[Any]) -> RecordAnswers:
-        """Answer texts; of a conversation, the last user turn."""
-        texts = [last_words(item) for item in as_items(items)] if len(items) else []
-        return written([self.extract(text, self.n_sentences) for text in texts], self.name)
+        """Answer texts; of a conversation, the last user turn; of a question, from its passage."""
+        plain = as_items(items) if len(items) else []
+        return written([self.extract_from(item, self.n_sentences) for item in plain], self.name)
 
     def save(self, folder: Path) -> None:
         """Write the predictor's one file to a folder."""
@@ -63,14 +64,39 @@ class LeadPredictor(SentencesPredictor):
     """The first sentences."""
 
     kind = "lead.v1"
-    extract = staticmethod(lead)
+
+    @staticmethod
+    def extract_from(item: Item, n_sentences: int) -> str:
+        """Give so many sentences of an item."""
+        return lead(last_words(item), n_sentences)
 
 
 class TextRankPredictor(SentencesPredictor):
     """The highest-ranked sentences, in their order."""
 
     kind = "textrank.v1"
-    extract = staticmethod(summarise)
+
+    @staticmethod
+    def extract_from(item: Item, n_sentences: int) -> str:
+        """Give so many sentences of an item."""
+        return summarise(last_words(item), n_sentences)
+
+
+class BestSentencePredictor(SentencesPredictor):
+    """The sentences of a passage that share most with the question (BM25), in their order."""
+
+    kind = "best_sentence.v1"
+
+    @staticmethod
+    def extract_from(item: Item, n_sentences: int) -> str:
+        """Give so many sentences of a passage; of a text without a question, its first."""
+        if not is_question(item):
+            return lead(last_words(item), n_sentences)
+        sentences = split_sentences(last_words(item))
+        if not sentences:
+            return ""
+        best = Bm25().fit(sentences).best(str(item["question"]), n_sentences)  # type: ignore[index]  # A question.
+        return join_sentences([sentences[position] for position in sorted(best)])
 
 
 def written(texts: Sequence[str], name: str) -> RecordAnswers:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.text.extracted_sentences import written
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.inputs.conversation import Item, as_items
+from metier.tasks.inputs.conversation import Item, as_items, is_question
 from metier.text.bm25 import Bm25
 
 KIND = "nearest_reply.v1"
@@ -75,8 +75,10 @@ class NearestReplyPredictor:
 
 
 def question(item: Item, turns: int) -> str:
-    """Give the text of an item, or its last messages one below the other."""
+    """Give the text of an item, its question about a passage, or its last messages one below the other."""
     if isinstance(item, str):
         return item
+    if is_question(item):
+        return str(item["question"])
     messages: Sequence[Mapping[str, str]] = item["messages"]
     return "\n".join(message["content"] for message in messages[-turns:])

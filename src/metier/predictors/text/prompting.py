@@ -6,7 +6,8 @@ an instruction. What does not fit is dealt with by one rule for each kind of tex
 
 - reply: the newest turns whole, of the older ones the lines most like the last message (`tasks.dialogue_history`);
 - summary: the sentences that the others are most like, in their order (`predictors.text.extracted_sentences`);
-- translation: pieces of whole sentences, each translated by itself, joined again.
+- translation: pieces of whole sentences, each translated by itself, joined again;
+- text: as replies; code: its last lines; answer: the sentences of the passage that are most like the question.
 
 A base without a chat template gets `PLAIN_TEMPLATE`; an encoder-decoder reads the text as it stands.
 """
@@ -24,8 +25,10 @@ from tokenizers import Tokenizer
 
 from metier.errors import BundleError
 from metier.features.sentence_ranks import gap_between, join_sentences, shorten
-from metier.tasks.dialogue_history import fit_history
-from metier.tasks.inputs.conversation import Item
+from metier.tasks.dialogue_history import fit_history, fit_lines, fit_passage
+from metier.tasks.inputs.conversation import Item, is_question
+from metier.tasks.text_kinds import TEXT_KINDS
+from metier.text import has_han
 from metier.text.normalisation import replace_surrogates
 from metier.text.segmentation import split_sentences
 
@@ -112,8 +115,8 @@ class PromptSettings:
 
     Parameters
     ----------
-    kind : {"summary", "translation", "reply"}
-        Picks the rule for what does not fit.
+    kind : str
+        As `TEXT_KINDS` names it; picks the rule for what does not fit.
     instruction : str
         The system message, unless a conversation brings its own; empty for none.
     template : str
@@ -152,6 +155,7 @@ class Prompts:
     def __init__(self, settings: PromptSettings, codec: Codec):
         self.settings = settings
         self.codec = codec
+        self._kind = TEXT_KINDS[settings.kind]
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         environment.globals["raise_exception"] = _refuse
         self._template = environment.from_string(settings.template)
@@ -159,10 +163,16 @@ class Prompts:
     def build(self, item: Item) -> list[list[int]]:
         """Give the prompts of an item, each of token ids: one, or several for a long text to translate."""
         if not isinstance(item, str):
-            return [self._of_conversation(item["messages"])]
-        if self.settings.kind == "translation":
+            is_asked = is_question(item)
+            return [self._of_question(item) if is_asked else self._of_conversation(item["messages"])]
+        if self._kind.shortening == "pieces":
             return [self._of_text(piece) for piece in self._pieces(item)]
         return [self._of_text(item)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Give the text of the tokens of an answer, without the white space around it unless that means something."""
+        text = self.codec.decode(ids)
+        return text if self._kind.is_verbatim else text.strip()
 
     def join(self, answers: Sequence[str]) -> str:
         """Put the answers to the prompts of one item together."""
@@ -193,11 +203,20 @@ class Prompts:
         return True
 
     def _of_text(self, text: str) -> list[int]:
-        if self.settings.kind == "summary":
-            text = shorten(text, room=self.text_room, cost=self._cost)
-        elif self.settings.kind == "reply":
+        if self._kind.shortening == "newest":
             return self._of_conversation([{"role": "user", "content": text}])
+        if self._kind.shortening == "central":
+            text = shorten(text, room=self.text_room, cost=self._cost)
+        elif self._kind.shortening == "lines":
+            text = fit_lines(text, room=self.text_room, cost=self._cost)
         return self._ids(self._with_instruction(text))
+
+    def _of_question(self, item: Mapping[str, str]) -> list[int]:
+        """Give the passage, or what of it is most like the question, and the question below it."""
+        asked = ("问题：" if has_han(item["question"]) else "Question: ") + item["question"]
+        room = max(self.text_room - self._cost(f"\n\n{asked}"), SMALLEST_ROOM)
+        passage = fit_passage(item["passage"], item["question"], room=room, cost=self._cost)
+        return self._ids(self._with_instruction(f"{passage}\n\n{asked}"))
 
     def _of_conversation(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         instruction = self.settings.instruction

@@ -86,6 +86,7 @@ def _facts(
             labels=tuple(settings.get("labels", ())),
             primary_metric=report["primary_metric"],
             input_keys=comparison.task.input_keys,
+            kind=comparison.task.kind,
         ),
         method=entry.name,
         method_params=entry.params,

@@ -1,4 +1,7 @@
-"""Input: a conversation up to the user's last message; a text is a conversation of one turn."""
+"""Input: a conversation up to the user's last message; a text is a conversation of one turn.
+
+What writes is asked questions with their passages in the same list: an item is a text, a conversation or a question.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from metier.arguments import check_is_list
 from metier.errors import DataError, EmptyDataError, quoted
 from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault
+from metier.tasks.inputs.question import SIDES, Question, as_questions
 from metier.text.given_texts import OfTexts
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
@@ -45,13 +49,7 @@ class Conversation(InputKind):
 
     def texts(self, items: Sequence[Item]) -> list[str]:
         """Give every text, and the messages of every conversation one after the other."""
-        return [
-            text
-            for item in items
-            for text in (
-                [item] if isinstance(item, str) else [message["content"] for message in item["messages"]]
-            )
-        ]
+        return [text for item in items for text in _texts_of(item)]
 
     def shown(self, item: Item) -> list[str]:
         """Give the text, or each message with its role."""
@@ -90,19 +88,21 @@ CONVERSATION = Conversation()
 
 
 def as_items(X: Any, *, origin: str = "these rows") -> list[Item]:
-    """Give items in their plain form: a text, or `{"messages": [...]}`.
+    """Give items in their plain form: a text, `{"messages": [...]}`, or `{"question", "passage"}`.
 
     Parameters
     ----------
-    X : sequence of str, of {"text": ...} or of {"messages": [...]}; or Rows
+    X : sequence of str, of {"text": ...}, of {"messages": [...]} or of questions with passages; or Rows
 
     Raises
     ------
     EmptyDataError
         If there is nothing in it.
     DataError
-        If an item is neither, or a conversation that cannot be answered, or some are texts and some
+        If an item is none of these, or a conversation that cannot be answered, or some are texts and some
         conversations.
+    MissingSideError
+        If a question has no passage, or a passage no question.
     """
     is_rows = isinstance(X, OfTexts)
     if is_rows:
@@ -111,19 +111,26 @@ def as_items(X: Any, *, origin: str = "these rows") -> list[Item]:
     items = [_as_item(item, row, origin) for row, item in enumerate(X, start=1)]
     if not items:
         raise EmptyDataError("Expected at least one text or conversation, found none.")
-    kinds = [isinstance(item, str) for item in items]
+    kinds = [_noun(item) for item in items]
     if len(set(kinds)) > 1:
-        other = kinds.index(not kinds[0]) + 1
+        other = next(row for row, kind in enumerate(kinds, start=1) if kind != kinds[0])
         raise DataError(
-            f"Row 1 of {origin} is a {_noun(kinds[0])}, row {other} a {_noun(kinds[other - 1])}. "
+            f"Row 1 of {origin} is a {kinds[0]}, row {other} a {kinds[other - 1]}. "
             "Give texts or conversations, not both."
         )
     return items
 
 
 def last_words(item: Item) -> str:
-    """Give the text of an item, or the user's last message."""
-    return item if isinstance(item, str) else str(item["messages"][-1]["content"])
+    """Give the text of an item, the user's last message, or the passage of a question."""
+    if isinstance(item, str):
+        return item
+    return str(item["passage"] if is_question(item) else item["messages"][-1]["content"])
+
+
+def is_question(item: Item) -> bool:
+    """Whether an item in its plain form is a question about a passage."""
+    return not isinstance(item, str) and "passage" in item
 
 
 def check_messages(messages: Any, *, row: int, origin: str = "these rows") -> None:
@@ -185,6 +192,8 @@ def _as_item(item: Any, row: int, origin: str) -> Item:
     if isinstance(item, Mapping) and "messages" in item:
         check_messages(item["messages"], row=row, origin=origin)
         return {"messages": [dict(message) for message in item["messages"]]}
+    if isinstance(item, Question) or (isinstance(item, Mapping) and set(SIDES) <= item.keys()):
+        return as_questions([item], origin=origin)[0]._asdict()
     if isinstance(item, Mapping) and isinstance(item.get("text"), str):
         return str(item["text"])
     raise DataError(
@@ -193,5 +202,15 @@ def _as_item(item: Any, row: int, origin: str) -> Item:
     )
 
 
-def _noun(is_text: bool) -> str:
-    return "text" if is_text else "conversation"
+def _noun(item: Item) -> str:
+    if isinstance(item, str):
+        return "text"
+    return "question" if is_question(item) else "conversation"
+
+
+def _texts_of(item: Item) -> list[str]:
+    if isinstance(item, str):
+        return [item]
+    if is_question(item):
+        return [str(item[side]) for side in SIDES]
+    return [message["content"] for message in item["messages"]]

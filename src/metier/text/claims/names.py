@@ -24,11 +24,27 @@ _NO_NAMES = frozenset(
     "september october november december english chinese french german spanish italian american british european".split()
 )
 _ENDS_ZH = (
-    *("公司", "集团", "银行", "大学", "学院", "中学", "医院", "研究所", "委员会", "协会", "出版社", "大厦", "机场"),
+    *(
+        "公司",
+        "集团",
+        "银行",
+        "大学",
+        "学院",
+        "中学",
+        "医院",
+        "研究所",
+        "委员会",
+        "协会",
+        "出版社",
+        "大厦",
+        "机场",
+    ),
     *("省", "市", "县", "州", "岛", "河", "湖", "寺"),
 )
 SHORTEST_ZH = 3  # Characters: 城市 and 超市 are no names.
-_COMMON_ZH = frozenset("大城市 小城市 超级市 各省市 外省市 本公司 该公司 分公司 子公司 母公司 总公司 上市公司 大公司 小公司".split())
+_COMMON_ZH = frozenset(
+    "大城市 小城市 超级市 各省市 外省市 本公司 该公司 分公司 子公司 母公司 总公司 上市公司 大公司 小公司".split()
+)
 
 
 def names_of(text: str) -> list[tuple[int, int]]:
@@ -64,7 +80,16 @@ def _kept(text: str, start: int, end: int, beginnings: set[int]) -> Iterator[tup
     """Give a run of words with capitals as a name, without the word whose capital a sentence is due."""
     words = text[start:end].split()
     first = _bare(words[0])
-    opens = start in beginnings or text[max(start - 2, 0) : start].strip()[-1:] in ("“", '"', "‘", "(", ":", "-", "*", "•")
+    opens = start in beginnings or text[max(start - 2, 0) : start].strip()[-1:] in (
+        "“",
+        '"',
+        "‘",
+        "(",
+        ":",
+        "-",
+        "*",
+        "•",
+    )
     if first.lower() in _NO_NAMES or (opens and not _is_name(first, follows=len(words) > 1)):
         start += len(words[0]) + 1
         words = words[1:]

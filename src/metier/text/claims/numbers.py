@@ -12,7 +12,9 @@ from typing import NamedTuple
 from metier.text.segmentation import HAN
 
 KINDS = ("number", "percent", "month", "time")
-_SMALL = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+_SMALL = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+)
 _UNITS = dict(zip([*_SMALL.split(), "eighteen", "nineteen"], range(1, 20), strict=True))
 _TENS = dict(
     zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True)
@@ -55,10 +57,14 @@ _scaled = re.compile(
 _said = re.compile(
     rf"\b{_word}(?:[\s-]+(?:and\s+)?(?:{_word}|hundred|thousand|million|billion|dozen))*\b", re.IGNORECASE
 )
-_plain = re.compile(rf"(?<![\w.])(?:{_digits})(?=(?:st|nd|rd|th|s)?\b|[{HAN}])|(?<=[{HAN}])(?:{_digits})", re.IGNORECASE)
+_plain = re.compile(
+    rf"(?<![\w.])(?:{_digits})(?=(?:st|nd|rd|th|s)?\b|[{HAN}])|(?<=[{HAN}])(?:{_digits})", re.IGNORECASE
+)
 _is_percent = re.compile(r"\s+(?:percent|per cent)\b", re.IGNORECASE).match
 _han_said = re.compile(rf"{_han_number}+")
-_MEASURED = "个位名人年月日天岁次元块米里斤吨家所件种条只头辆架座层倍届期章节句点分秒周号类项间台部本张页步度集多余"
+_MEASURED = (
+    "个位名人年月日天岁次元块米里斤吨家所件种条只头辆架座层倍届期章节句点分秒周号类项间台部本张页步度集多余"
+)
 _AFTERNOON = frozenset(("下午", "晚上", "傍晚", "p", "P"))
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from metier.text.segmentation import has_han
 
-_quoted = re.compile(r'“([^”“]{2,400})”|"([^"\n]{2,400})"|「([^」]{2,400})」|『([^』]{2,400})』|《([^》]{2,80})》')
+_quoted = re.compile(
+    r'“([^”“]{2,400})”|"([^"\n]{2,400})"|「([^」]{2,400})」|『([^』]{2,400})』|《([^》]{2,80})》'
+)
 _left_out = re.compile(r"\s*(?:\.{3,}|…+|\[[^\]]{0,20}\]|（[^）]{0,10}略）)\s*")
 _signs = re.compile(r"[\W_]+")
 FEWEST_WORDS = 2  # One word between marks is irony, or a term.

@@ -95,9 +95,7 @@ def _claim(kind: str, text: str, start: int, end: int) -> Claim:
 
 @functools.lru_cache(maxsize=1024)
 def _read(source: str) -> _Source:
-    return _Source(
-        source.lower(), levelled(source), frozenset(name_words(source)), tuple(numbers_of(source))
-    )
+    return _Source(source.lower(), levelled(source), frozenset(name_words(source)), tuple(numbers_of(source)))
 
 
 def _is_said(claim: Claim, number: Number | None, source: _Source) -> bool:

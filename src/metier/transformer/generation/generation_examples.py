@@ -14,10 +14,10 @@ from metier.errors import DataError
 from metier.predictors.text.decoding.decoding_settings import smallest_unrepeated
 from metier.predictors.text.prompting import ENCODER_TEMPLATE, PLAIN_TEMPLATE, Codec, Prompts, PromptSettings
 from metier.tasks.generation import TextPairs
+from metier.tasks.text_kinds import text_kind
 from metier.transformer.generation.generation_rows import GenerationRows
 from metier.transformer.generation.writer_checks import check_targets, checked_prompts
 
-LANGUAGES = {"en": "English", "zh": "Chinese"}
 # Nine in a hundred answers may end early rather than that every answer may become as long as the longest.
 QUANTILE = 0.99
 SLACK = 1.2  # A new row may need somewhat more tokens than the training rows.
@@ -139,7 +139,7 @@ def build_encoding(
         codec,
         checked_prompts(base, settings, codec),
         most,
-        smallest_unrepeated(answers),
+        0 if text_kind(kind).is_verbatim else smallest_unrepeated(answers),
         end_id,
     )
 
@@ -158,7 +158,7 @@ def _prompt_settings(
     before, after = ((), ()) if is_chat else _affixes(tokenizer)
     if instruction is None:
         # An encoder-decoder gets no instruction: T5 or Marian have their own prefixes from pretraining.
-        instruction = "" if base.is_encoder_decoder else instruction_of(kind, language)
+        instruction = "" if base.is_encoder_decoder else text_kind(kind).instruction(language)
     return PromptSettings(
         kind=kind,
         instruction=instruction,
@@ -170,19 +170,6 @@ def _prompt_settings(
         bos_token=tokenizer.bos_token or "",
         eos_token=tokenizer.eos_token or "",
     )
-
-
-def instruction_of(kind: str, language: str) -> str:
-    """Give the system message for a kind of text."""
-    if kind == "summary":
-        return "Summarise the text."
-    if kind == "translation":
-        return (
-            f"Translate the text into {LANGUAGES[language]}."
-            if language in LANGUAGES
-            else "Translate the text."
-        )
-    return "Reply to the user."
 
 
 def _affixes(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:

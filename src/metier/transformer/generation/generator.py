@@ -1,4 +1,4 @@
-"""A generative base fine-tuned for summaries, translations or replies."""
+"""A generative base fine-tuned for texts: summaries, translations, replies, free text, code, answers to questions."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -54,7 +54,7 @@ class GeneratorSettings(ScheduleSettings):
         "auto",
         description="A folder, `smollm2` (which `auto` is), or a hub name, of a causal or an encoder-decoder model.",
     )
-    kind: Literal["auto", "summary", "translation", "reply"] = Field(
+    kind: Literal["auto", "summary", "translation", "reply", "text", "code", "answer"] = Field(
         "auto", description="Kind of text to generate; `auto`: inferred from the rows."
     )
     instruction: str | None = Field(
@@ -140,8 +140,8 @@ class GeneratorSettings(ScheduleSettings):
 class Generator(BaseEstimator):
     """A pretrained generative model, fine-tuned on prompts and answers.
 
-    The kind of text is inferred from the rows (conversations: replies; two languages: translations; targets much
-    shorter than their texts: summaries). Only the tokens of the answers count in the loss. By default low-rank
+    The kind of text is inferred from the rows (conversations: replies; questions with passages: answers; code; two
+    languages: translations; targets much shorter than their texts: summaries). Only the tokens of the answers count in the loss. By default low-rank
     matrices are trained beside the weights of the upper fifth of the layers [1]_ and merged into them at the end; what the
     layers below give is computed once and kept (docs/writers.md).
 
@@ -181,7 +181,7 @@ class Generator(BaseEstimator):
 
         Parameters
         ----------
-        X : sequence of str, of {"text": ...} or of {"messages": [...]}
+        X : sequence of str, of {"text": ...}, of {"messages": [...]} or of {"question", "passage"}
         y : sequence of str
         validation : (items, texts), optional
             Epochs are compared on them by loss; without them the last weights stay.

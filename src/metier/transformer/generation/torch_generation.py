@@ -82,7 +82,7 @@ class TorchGenerationPredictor:
         """Give the answer to one item piece by piece, as it is written."""
         prompts = self._prompts.build(as_items([item])[0])
         return self._prompts.join_streams(
-            readable(self._tokens(prompt), self._codec.decode) for prompt in prompts
+            readable(self._tokens(prompt), self._prompts.decode) for prompt in prompts
         )
 
     def _tokens(self, prompt: Sequence[int]) -> Iterator[int]:
@@ -108,7 +108,7 @@ class TorchGenerationPredictor:
         lengths = [len(prompt) + room for prompt in prompts]
         for positions in batches_by_length(lengths, token_budget=TOKEN_BUDGET // self._decoding.beams):
             for position, ids in zip(positions, self._generate([prompts[i] for i in positions]), strict=True):
-                texts[position] = self._codec.decode(ids).strip()
+                texts[position] = self._prompts.decode(ids)
         return texts
 
     def _processors(self, longest: int) -> Any:

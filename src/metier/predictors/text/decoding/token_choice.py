@@ -108,15 +108,16 @@ def forbidden(answer: Sequence[int], length: int) -> set[int]:
 
 
 def readable(tokens: Iterable[int], decode: Callable[[Sequence[int]], str]) -> Iterator[str]:
-    """Give a text piece by piece as its tokens come; joined, the pieces are the whole text without space around it.
+    """Give a text piece by piece as its tokens come; joined, the pieces are the whole text.
 
-    Half of a character waits for its other tokens, and space for what comes after it.
+    Half of a character waits for its other tokens. Where `decode` leaves the space around a text out, space waits for what
+    comes after it.
     """
     ids: list[int] = []
     shown, now = "", ""
     for token in tokens:
         ids.append(token)
-        now = decode(ids).strip()
+        now = decode(ids)
         if len(now) > len(shown) and not now.endswith("\ufffd"):
             yield now[len(shown) :]
             shown = now
