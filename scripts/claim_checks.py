@@ -20,14 +20,11 @@ import numpy as np
 from scipy.stats import rankdata
 
 from metier.text.claims import CHECKS, claims_of, unsupported_claims
+from metier.text.claims.new_words import new_words
 
 LABELS = {"attributable": 0, "not_attributable": 1}
 RESAMPLES = 1_000
 _words = re.compile(r"[a-z0-9']+").findall
-STOP = frozenset(
-    "a an the and or but of in on at to for from by with is are was were be been it its this that i you he she we they "
-    "my your his her our their as so do does did not no have has had can will would there what which who".split()
-)
 Score = Callable[[str, str], float]
 
 
@@ -37,17 +34,10 @@ def unsupported_share(source: str, text: str) -> float:
     return len(unsupported_claims(source, text)) / len(claims) if claims else 0.0
 
 
-def new_words(source: str, text: str) -> float:
-    """Share of the words of a text, without the most frequent, that its source does not have."""
-    known = set(_words(source.lower()))
-    words = [word for word in _words(text.lower()) if word not in STOP]
-    return sum(word not in known for word in words) / len(words) if words else 0.0
-
-
 SCORES: dict[str, Score] = {
     "unsupported claims, share": unsupported_share,
     "flag (any unsupported claim)": lambda source, text: float(bool(unsupported_claims(source, text))),
-    "words that the passage lacks, share": new_words,
+    "words that the passage lacks, share": lambda source, text: new_words(source, text) or 0.0,
     "length in words": lambda source, text: float(len(_words(text.lower()))),
 }
 

@@ -202,3 +202,13 @@ def test_a_given_tokenization():
     truth, predicted = ["abcdef"], ["abcdex"]
     assert measure("bleu", truth, predicted) == 0
     assert measure(bleu(list, name="bleu_of_characters"), truth, predicted) > 0.5
+
+
+def test_rouge_takes_the_best_of_several_references_as_rouge_score_does(english):
+    scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer(["rouge1", "rouge2", "rougeL"])
+    truth, predicted = english
+    second = [*truth[1:], truth[0]]
+    for true, other, answer in list(zip(truth, second, predicted, strict=True))[:20]:
+        expected = scorer.score_multi([true, other], answer)
+        for name, theirs in (("rouge_1", "rouge1"), ("rouge_2", "rouge2"), ("rouge_l", "rougeL")):
+            assert measure(name, [[true, other]], [answer]) == pytest.approx(expected[theirs].fmeasure)

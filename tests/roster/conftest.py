@@ -150,6 +150,7 @@ ALSO = {
     "crf_syntax.v1": "ner",
     "vote.v1": "ner",
     "span_rules.v1": "ner",
+    "best_sentence.v1": "generation",
     "dictionary_translation.v1": "generation",
     "retrieve_rerank.v1": "retrieval",
 }

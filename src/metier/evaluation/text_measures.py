@@ -200,7 +200,7 @@ def distinct(texts: Sequence[str], length: int) -> float:
 
 def verbatim_match(true: Texts, answer: str) -> float:
     """Give 1 if an answer is a reference, character by character, but for line ends and white space at the very end."""
-    return float(_lines(answer) in {_lines(reference) for reference in as_references(true)})
+    return float(_lines(answer) in [_lines(reference) for reference in as_references(true)])
 
 
 def _lines(text: str) -> list[str]:

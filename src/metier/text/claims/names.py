@@ -14,14 +14,20 @@ from metier.text.personal_data.name_zh import find_name_zh
 from metier.text.segmentation import has_han, sentence_offsets, word_offsets
 
 _capitalised = re.compile(r"[A-Z][\w'’&-]*(?:\.[A-Z]\.?)*")
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 _parts = re.compile(r"[^\W\d_]+|\d+")
 # Between the words of a name: "Bank of England", "Ludwig van Beethoven".
-_INSIDE = frozenset("of de la le du van von der den di da al el bin and & the".split())
+_INSIDE = _words("of de la le du van von der den di da al el bin and & the")
 # With a capital for another reason than a name.
-_NO_NAMES = frozenset(
+_NO_NAMES = _words(
     "i i'm i'll i've i'd ok okay tv pm am mr mrs ms dr hi hello hey yes no thanks thank sure great please sorry well oh "
     "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
-    "september october november december english chinese french german spanish italian american british european".split()
+    "september october november december english chinese french german spanish italian american british european"
 )
 _ENDS_ZH = (
     *(
@@ -42,8 +48,8 @@ _ENDS_ZH = (
     *("省", "市", "县", "州", "岛", "河", "湖", "寺"),
 )
 SHORTEST_ZH = 3  # Characters: 城市 and 超市 are no names.
-_COMMON_ZH = frozenset(
-    "大城市 小城市 超级市 各省市 外省市 本公司 该公司 分公司 子公司 母公司 总公司 上市公司 大公司 小公司".split()
+_COMMON_ZH = _words(
+    "大城市 小城市 超级市 各省市 外省市 本公司 该公司 分公司 子公司 母公司 总公司 上市公司 大公司 小公司"
 )
 
 
@@ -148,11 +154,14 @@ def is_stated(name: str, source: str, source_words: frozenset[str]) -> bool:
         return True
     if has_han(name):
         return False
-    words = name_words(name)
-    if all(word in source_words or _without_plural(word) in source_words for word in words):
+    return all(_is_known(word, source, source_words) for word in name.split() if word not in _INSIDE)
+
+
+def _is_known(word: str, source: str, source_words: frozenset[str]) -> bool:
+    if all(part in source_words or _without_plural(part) in source_words for part in name_words(word)):
         return True
-    letters = re.sub(r"[^a-z]", "", lowered)
-    is_acronym = len(letters) in range(2, 7) and sum(sign.isupper() for sign in name) > 1 and " " not in name
+    letters = re.sub(r"[^a-z]", "", word.lower())
+    is_acronym = len(letters) in range(2, 7) and sum(sign.isupper() for sign in word) > 1
     return is_acronym and re.search(_initials(letters), source) is not None
 
 

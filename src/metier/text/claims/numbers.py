@@ -11,13 +11,19 @@ from typing import NamedTuple
 
 from metier.text.segmentation import HAN
 
+
+def _words(listed: str) -> list[str]:
+    return listed.split()
+
+
 KINDS = ("number", "percent", "month", "time")
 _SMALL = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
 )
-_UNITS = dict(zip([*_SMALL.split(), "eighteen", "nineteen"], range(1, 20), strict=True))
+_UNITS = dict(zip(_words(_SMALL), range(1, 20), strict=True))
 _TENS = dict(
-    zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True)
+    zip(_words("twenty thirty forty fifty sixty seventy eighty ninety"), range(20, 100, 10), strict=True)
 )
 _SCALES = {
     "hundred": 1e2,
@@ -30,7 +36,7 @@ _SCALES = {
     "mn": 1e6,
     "bn": 1e9,
 }
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = _words("january february march april may june july august september october november december")
 _HAN_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _HAN_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8}
 _han_number = "[零〇一二两三四五六七八九十百千万亿]"
@@ -46,7 +52,8 @@ _iso = re.compile(r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
 _named_month = re.compile(rf"\b({_month})(?![a-z])", re.IGNORECASE)
 _han_month = re.compile(rf"(\d{{1,2}}|{_han_number}{{1,2}})月(?!份?球)")
 _percent = re.compile(
-    rf"({_digits})\s*(?:%|％|percent\b|per cent\b|percentage points\b)|百分之(\d+(?:\.\d+)?|{_han_number}+(?:点{_han_number}+)?)"
+    rf"({_digits})\s*(?:%|％|percent\b|per cent\b|percentage points\b)"
+    rf"|百分之(\d+(?:\.\d+)?|{_han_number}+(?:点{_han_number}+)?)"
     rf"|(\d+(?:\.\d+)?|{_han_number})成(?!为|功|立|长|员|本|绩|果|都|分|年|人|就|了|熟|熟|交|套)",
     re.IGNORECASE,
 )
@@ -145,21 +152,22 @@ def _as_float(digits: str) -> float:
 
 def han_value(text: str) -> float | None:
     """Give the value of a number in Chinese characters: 三百二十 is 320, 二零一五 is 2015; None: it is none."""
+    if not text:
+        return None
     if all(sign in _HAN_DIGITS for sign in text):
         return float("".join(str(_HAN_DIGITS[sign]) for sign in text))
-    total = section = digit = 0
+    for sign, scale in (("亿", 10**8), ("万", 10**4)):
+        above, found, below = text.rpartition(sign)
+        if found:
+            return (han_value(above) or 1.0) * scale + (han_value(below) or 0.0)
+    total = digit = 0
     for sign in text:
         if sign in _HAN_DIGITS:
             digit = _HAN_DIGITS[sign]
-            continue
-        scale = _HAN_SCALES[sign]
-        if scale >= 10**4:
-            total = (total + section + digit or 1) * scale
-            section = 0
         else:
-            section += (digit or 1) * scale
-        digit = 0
-    return float(total + section + digit)
+            total += (digit or 1) * _HAN_SCALES[sign]
+            digit = 0
+    return float(total + digit)
 
 
 def _either(text: str) -> float | None:
@@ -257,7 +265,9 @@ def _read_said(match: re.Match[str]) -> Iterator[Number]:
 def _read_plain(match: re.Match[str]) -> Iterator[Number]:
     value = _as_float(match[0])
     digits = match[0].replace(",", "").replace(".", "").strip("0")
-    yield Number("number", value, match.start(), match.end(), is_rounded=len(digits) > 1)
+    # 2020 is a year, and not 2019 rounded.
+    is_rounded = len(digits) > 1 and (value >= 10_000 or "." in match[0])
+    yield Number("number", value, match.start(), match.end(), is_rounded=is_rounded)
 
 
 def _read_han(match: re.Match[str]) -> Iterator[Number]:

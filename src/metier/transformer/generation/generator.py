@@ -141,9 +141,9 @@ class Generator(BaseEstimator):
     """A pretrained generative model, fine-tuned on prompts and answers.
 
     The kind of text is inferred from the rows (conversations: replies; questions with passages: answers; code; two
-    languages: translations; targets much shorter than their texts: summaries). Only the tokens of the answers count in the loss. By default low-rank
-    matrices are trained beside the weights of the upper fifth of the layers [1]_ and merged into them at the end; what the
-    layers below give is computed once and kept (docs/writers.md).
+    languages: translations; targets much shorter than their texts: summaries). Only the tokens of the answers count in
+    the loss. By default low-rank matrices are trained beside the weights of the upper fifth of the layers [1]_ and merged
+    into them at the end; what the layers below give is computed once and kept (docs/writers.md).
 
     It needs some hundred rows to learn the form of the targets, and cannot learn a language from them: SmolLM2 knows
     hardly any Chinese. Compare it with `Lead`, `TextRank` and `NearestReply`, which cost nothing.
