@@ -87,7 +87,9 @@ class RunDecisions:
     @property
     def notes(self) -> list[str]:
         """What is to be said of the decisions before any work."""
-        return [*([] if self.task_note is None else [self.task_note]), *self.base_notes]
+        facts = self.task.facts()
+        kind = [f"kind = {facts['kind']}: {facts['why']} (--kind)"] if self.task.kind else []
+        return [*([] if self.task_note is None else [self.task_note]), *kind, *self.base_notes]
 
     @property
     def language(self) -> str:

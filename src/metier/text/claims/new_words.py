@@ -8,8 +8,8 @@ FREQUENT = frozenset(
     for words in (
         "a an the and or but of in on at to for from by with is are was were be been it its it's this "
         "that these those i you he she we they my your his her our their as so if then than do does did done not no "
-        "have has had "
-        "can could will would should may might there what which who whom when where how all any some more most other such only "
+        "have has had can could will would should may might there what which who whom when where how all any some "
+        "more most other such only "
         "own same too very",
         "的 了 是 在 和 与 及 或 也 都 就 而 但 对 为 以 于 从 到 把 被 将 有 这 那 其 之 等 中 上 下 个 "
         "我 你 他 她 它 们 我们 你们 他们 不 没有",
