@@ -125,7 +125,7 @@ TEXT_KINDS: dict[str, TextKind] = {
 def text_kind(name: str) -> TextKind:
     """Give a kind of text; raises `UnknownNameError` where there is none of that name."""
     if name not in TEXT_KINDS:
-        raise UnknownNameError("kind of text", name, known=TEXT_KINDS)
+        raise UnknownNameError("text kind", name, known=TEXT_KINDS)
     return TEXT_KINDS[name]
 
 
