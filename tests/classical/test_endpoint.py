@@ -14,7 +14,8 @@ from metier.classical.endpoint import Endpoint
 from metier.errors import EndpointError, NoNetworkError, SettingsError
 from metier.predictors import load_predictor
 from metier.predictors.text.chat_client import KEY_VARIABLE, URL_VARIABLE
-from metier.predictors.text.endpoint import MOST_CHARACTERS, LabelPrompt
+from metier.predictors.text.questions import MOST_CHARACTERS, Questions, QuestionSettings
+from metier.tasks.answers.asking import LABEL_ASKING, About
 
 SERVER = Path(__file__).parents[1] / "endpoint_server.py"
 KEY = "sk-secret-of-the-test"
@@ -99,7 +100,7 @@ def test_a_label_in_wrapping_is_read(server, text):
 
 def test_a_reply_that_is_no_label_is_no_answer(server):
     method = quick().fit([*TEXTS, "stubborn"], [*LABELS, "other"])
-    assert method.facts_["without_a_label"] == 1
+    assert method.facts_["without_an_answer"] == 1
     np.testing.assert_allclose(method.predict_proba(["stubborn"])[0], np.array([2, 2, 2]) / 6)
 
 
@@ -161,7 +162,8 @@ def test_without_an_address_nothing_is_asked(monkeypatch, tmp_path, server):
 
 def test_of_a_long_text_both_ends_are_sent():
     text = "begins here " + "x" * 500_000 + " ends here"
-    asked = LabelPrompt(["a", "b"], {}).messages(text)[1]["content"]
+    questions = Questions(QuestionSettings(about=About(("a", "b"))))
+    asked = questions.build(text).messages[1]["content"]
     assert len(asked) < MOST_CHARACTERS + 100
     assert "begins here" in asked
     assert "ends here" in asked
@@ -169,13 +171,14 @@ def test_of_a_long_text_both_ends_are_sent():
 
 @pytest.mark.parametrize("said", ["", "a or b", "label: a", "{}", "{broken", "ab", "neither"])
 def test_replies_are_read_strictly(said):
-    assert LabelPrompt(["a", "b"], {}).read(said) is None
+    assert LABEL_ASKING.parsed(said, "a text", About(("a", "b"))) is None
 
 
 def test_labels_of_every_script_are_read():
-    prompt = LabelPrompt(["退款", "Other", "Cause-Effect(e1,e2)"], {"退款": "要求退钱"})
-    assert [prompt.read(said) for said in ("“退款”。", "other", "Cause-Effect(e1,e2)")] == [0, 1, 2]
-    assert "- 退款: 要求退钱" in prompt.messages("你好")[0]["content"]
+    about = About(("退款", "Other", "Cause-Effect(e1,e2)"), {"退款": "要求退钱"})
+    replies = ("“退款”。", "other", "Cause-Effect(e1,e2)")
+    assert [LABEL_ASKING.parsed(said, "你好", about).value for said in replies] == [0, 1, 2]
+    assert "- 退款: 要求退钱" in LABEL_ASKING.instructions(about)
 
 
 def test_all_faulty_settings_are_named_together():

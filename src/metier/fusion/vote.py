@@ -29,8 +29,9 @@ from metier.tasks.answers.scored_spans import (
     elect,
     fit_calibration,
     supported,
+    targets_of,
 )
-from metier.tasks.answers.spans import SPANS, targets_of
+from metier.tasks.answers.spans import SPANS
 from metier.tasks.estimators import SpanMethod
 from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities, CostRank

@@ -57,6 +57,7 @@ KINDS = {
     "pair_score_linear.v1": "metier.predictors.linear.linear_predictor:LinearPredictor",
     "ordinal_linear.v1": "metier.predictors.linear.linear_predictor:LinearPredictor",
     "endpoint.v1": "metier.predictors.text.endpoint:EndpointPredictor",
+    "endpoint.v2": "metier.predictors.text.endpoint:EndpointPredictor",
     "torch_prompted.v1": "metier.transformer.generation.prompted:TorchPromptedPredictor",
     "dictionary_translation.v1": "metier.predictors.text.dictionary_translation:DictionaryTranslationPredictor",
     "onnx_generation.v1": "metier.predictors.onnx.onnx_generation:OnnxGenerationPredictor",

@@ -62,6 +62,8 @@ class CandidateBuilder:
             "checkpoint_folder": self.run.checkpoint(name),
             "metric": task.primary_metric,
             "negative_label": task.negative_label,
+            "match_label": task.match_label,
+            "task": task.name,
         }
         if name == catalogue.SEARCH and searched is not None:
             ours |= {

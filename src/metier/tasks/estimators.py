@@ -14,8 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.tasks.answers.bio import Span
-from metier.tasks.answers.scored_spans import ScoredSpan
-from metier.tasks.answers.spans import targets_of
+from metier.tasks.answers.scored_spans import ScoredSpan, targets_of
 from metier.tasks.inputs.pair import Pair, as_pairs
 from metier.text.given_texts import as_texts
 

@@ -67,6 +67,8 @@ class TaskRow:
         The methods that unlabelled rows add, in the order of their cost.
     student : str or None
         The method that an ensemble can be taught to.
+    asks : str
+        The kind of its questions about texts, as `INPUTS` names it.
     """
 
     where: str
@@ -75,6 +77,7 @@ class TaskRow:
     beside_texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     learn_from_unlabelled: tuple[str, ...] = ()
     student: str | None = None
+    asks: str = "text"
 
     @property
     def ensembles(self) -> tuple[str, ...]:
@@ -156,6 +159,7 @@ TASKS: dict[str, TaskRow] = {
             "image": ("frozen_image_ridge.v1", "image_score_encoder.v1"),
             "text_image": ("ridge.v1", "frozen_ridge.v1", "joint_ridge.v1", "score_encoder.v1"),
         },
+        asks="text_or_pair",
     ),
     "ner": TaskRow(
         "metier.tasks.ner:NamedEntities",
@@ -166,18 +170,23 @@ TASKS: dict[str, TaskRow] = {
         "metier.tasks.relation:Relation",
         "relation",
         ("majority.v1", "relation_linear.v1", "relation_encoder.v1"),
+        asks="marked_text",
     ),
     "triples": TaskRow(
         "metier.tasks.triples:Triples", "triples", ("frequent_triples.v1", "triples_pipeline.v1")
     ),
     "extractive_qa": TaskRow(
-        "metier.tasks.extractive_qa:ExtractiveQa", "passage_answer", ("passage_phrase.v1", "reader.v1")
+        "metier.tasks.extractive_qa:ExtractiveQa",
+        "passage_answer",
+        ("passage_phrase.v1", "reader.v1"),
+        asks="question",
     ),
     "text_pair": TaskRow(
         "metier.tasks.text_pair:TextPair",
         "label",
         ("majority.v1", "pair_linear.v1", "frozen_pair.v1", "bi_encoder.v1", "cross_encoder.v1"),
         beside_texts={"pair_image": ("majority.v1", "pair_linear.v1", "frozen_pair.v1", "joint_pair.v1")},
+        asks="pair",
     ),
     "retrieval": TaskRow(
         "metier.tasks.retrieval:Retrieval",
@@ -191,6 +200,7 @@ TASKS: dict[str, TaskRow] = {
         "metier.tasks.generation:Generation",
         "written_text",
         ("lead.v1", "textrank.v1", "nearest_reply.v1", "sentence_ranker.v1", "generator.v1"),
+        asks="conversation",
     ),
     "transcription": TaskRow(
         "metier.tasks.transcription:Transcription", "transcript", ("frozen_speech.v1", "speech_lora.v1")

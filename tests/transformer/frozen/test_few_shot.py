@@ -14,7 +14,8 @@ from metier.predictors.loading import load_predictor
 from metier.training.batching import TokenisedRows
 from metier.training.contrastive import BATCH_ROWS, PooledVectors, VectorsByLength, balanced_batches
 from metier.transformer.frozen import few_shot
-from metier.transformer.frozen.few_shot import FewShot, words_of
+from metier.transformer.frozen.descriptions import words_of
+from metier.transformer.frozen.few_shot import FewShot
 from metier.transformer.frozen.frozen_method import FrozenLinear
 
 

@@ -7,8 +7,14 @@ from typing import Self
 from metier.predictors.composite.members import NOTHING, Composed, Known, Member, load_members
 from metier.predictors.loading import read_settings
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.answers.scored_spans import ScoredSpan, SpanCalibration, elect, supported
-from metier.tasks.answers.spans import span_answers, spans_of_record
+from metier.tasks.answers.scored_spans import (
+    ScoredSpan,
+    SpanCalibration,
+    elect,
+    span_answers,
+    spans_of_record,
+    supported,
+)
 
 KIND = "vote.v1"
 TEXTS_AT_ONCE = 1_000

@@ -21,8 +21,8 @@ from metier.predictors.linear.linear_chain import LinearChain
 from metier.predictors.loading import read_settings, write_settings
 from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.bio import OUTSIDE, as_offsets, runs_of_tags
-from metier.tasks.answers.scored_spans import Run, ScoredSpan
-from metier.tasks.answers.spans import SpanDecoder, span_answers
+from metier.tasks.answers.scored_spans import Run, ScoredSpan, span_answers
+from metier.tasks.answers.spans import SpanDecoder
 from metier.text.parsing import check_tagger
 
 KIND = "crf.v1"

@@ -14,8 +14,10 @@ from metier.errors import CallError
 from metier.features.averaged_windows import Cutter
 from metier.features.entity_marking import EntityMarker
 from metier.features.pair_features import compare, of_length_one
+from metier.features.relation_phrases import relation_phrases
 from metier.features.sentence_features import best_pieces, features_of, split_pieces
 from metier.features.sentence_ranks import join_sentences
+from metier.features.span_labels import SpanLabels
 from metier.features.token_windows import Frame, cut, read_whole, unit_values
 from metier.predictors.onnx.graph_session import GraphParts, OnnxGraph
 from metier.predictors.span_reading import ReadingSettings, SpanReader
@@ -220,6 +222,22 @@ class MarkedLogits:
         return logits
 
 
+class PhraseLogits:
+    """A linear head on the vector of the phrase that relates two entities, see `features.relation_phrases`.
+
+    Parameters
+    ----------
+    parts : GraphParts
+    """
+
+    def __init__(self, parts: GraphParts):
+        self._logits = VectorLogits.whole(parts)
+
+    def __call__(self, items: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """Give logits, an ndarray of float64 of shape (n_items, n_logits)."""
+        return self._logits(relation_phrases(items))
+
+
 class TokenLogits:
     """Logits of the tags of every token: a linear head, and what the casing of a token adds.
 
@@ -249,6 +267,33 @@ class TokenLogits:
 
     def _run(self, rows: Sequence[Any]) -> list[np.ndarray]:
         return [self._head(states) for states in self._graph.token_rows(rows)]
+
+
+class SpanLabelLogits:
+    """Logits of the tags of the parts of a text that descriptions of labels fit, see `features.span_labels`.
+
+    Parameters
+    ----------
+    parts : GraphParts
+        `head` holds `weight` and `bias`, `settings` the `scale`.
+    """
+
+    def __init__(self, parts: GraphParts):
+        settings, head = parts.settings, parts.head
+        self._graph = parts.graph
+        self._tokenizer = read_whole(parts.tokenizer)
+        self._frame = Frame.of(parts.tokenizer, prefix=settings["prefix"], max_length=settings["max_length"])
+        self._labels = SpanLabels(head["weight"], head["bias"], settings["scale"])
+
+    def __call__(self, texts: Sequence[str]) -> Iterator[TextLogits]:
+        """Give the logits of each text as they are computed, in bounded memory."""
+        size = self._labels.weight.shape[1]
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            some = texts[start : start + TEXTS_AT_ONCE]
+            pieces = [cut(self._tokenizer, text) for text in some]
+            states = unit_values(pieces, self._frame, self._graph.token_rows, n_values=size)
+            for text, cut_up, values in zip(some, pieces, states, strict=True):
+                yield self._labels.logits(text, cut_up.offsets, values)
 
 
 class PassageLogits:

@@ -7,8 +7,7 @@ from typing import Self
 from metier.features.gazetteer import Gazetteer
 from metier.predictors.loading import read_settings, write_settings
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.answers.scored_spans import ScoredSpan
-from metier.tasks.answers.spans import span_answers
+from metier.tasks.answers.scored_spans import ScoredSpan, span_answers
 from metier.text.tokens import token_offsets
 
 KIND = "dictionary_tagger.v1"

@@ -8,6 +8,7 @@ import numpy as np
 
 from metier import evaluation
 from metier.tasks.answer_batches import Answers
+from metier.tasks.answers.asking import GRADE_ASKING, Asking
 from metier.tasks.answers.grade_order import order_of
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words
 from metier.tasks.answers.label import LABEL, LABEL_RECORD, ON_WEIGHTS_AND_WORDS, read_label, scores_of_labels
@@ -77,6 +78,7 @@ class Grade(AnswerKind):
         "text-classification", "Gives one of {n} ordinal labels to {item}.", always_answers=True
     )
     record: ClassVar[RecordFields] = LABEL_RECORD
+    asking: ClassVar[Asking] = GRADE_ASKING
 
     def check(
         self,

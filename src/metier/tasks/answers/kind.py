@@ -9,6 +9,7 @@ import numpy as np
 
 from metier.figures import percentage
 from metier.tasks.answer_batches import AnswerBatch
+from metier.tasks.answers.asking import Asking
 from metier.tasks.examples import Examples
 from metier.tasks.folds import Seed, first_split, stratified_folds
 
@@ -71,6 +72,8 @@ class AnswerKind(Protocol):
         Whether the lines of a report hold what was asked.
     chooses : tuple of str
         Arguments of a method that validation chooses where they are None.
+    asking : Asking or None
+        How a model that writes is asked for it; None where it cannot be.
     terms : tuple of str
         Names of what can be put on these losses.
     ensembles : tuple of str
@@ -92,6 +95,7 @@ class AnswerKind(Protocol):
     ensembles: ClassVar[tuple[str, ...]] = ()
     further_ensembles: ClassVar[tuple[str, ...]] = ()
     chooses: ClassVar[tuple[str, ...]] = ()
+    asking: ClassVar[Asking | None] = None
 
     def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
         """Check what items should be answered with.

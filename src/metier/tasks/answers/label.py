@@ -11,6 +11,7 @@ from metier.errors import MissingLabelError, TooFewLabelsError, UnknownLabelErro
 from metier.evaluation.softmax import softmax
 from metier.figures import count_of
 from metier.tasks.answer_batches import Answers
+from metier.tasks.answers.asking import LABEL_ASKING, Asking
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words, mean_and_error
 from metier.tasks.examples import Examples
 
@@ -85,6 +86,7 @@ class Label(AnswerKind):
         "text-classification", "Gives one of {n} labels to {item}.", always_answers=True
     )
     record: ClassVar[RecordFields] = LABEL_RECORD
+    asking: ClassVar[Asking] = LABEL_ASKING
 
     def check(
         self,

@@ -13,6 +13,7 @@ from metier.evaluation.entity_measures import per_type
 from metier.evaluation.label_set_measures import as_mappings
 from metier.figures import count_of
 from metier.tasks.answer_batches import LabelSetAnswers
+from metier.tasks.answers.asking import SET_ASKING, Asking
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words, mean_and_error
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.answers.label_hierarchy import (
@@ -102,6 +103,7 @@ class LabelSet(AnswerKind):
     """A set of labels a row; the truth is an ndarray of bool of shape (n_rows, n_labels)."""
 
     name: ClassVar[str] = "label_set"
+    asking: ClassVar[Asking] = SET_ASKING
     losses: ClassVar[tuple[str, ...]] = ("binary_cross_entropy", "focal")
     terms: ClassVar[tuple[str, ...]] = ("simcse", "r_drop", *ON_WEIGHTS_AND_WORDS)
     ensembles: ClassVar[tuple[str, ...]] = ("label_average.v1",)

@@ -10,6 +10,8 @@ import numpy as np
 from metier.errors import AnswerPlaceError
 from metier.evaluation.answer_measures import exact_match
 from metier.tasks.answers.answer_threshold import AnswerThreshold, Reading, fit_answer_threshold
+from metier.tasks.answers.asked_texts import PASSAGE_ASKING
+from metier.tasks.answers.asking import Asking
 from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.examples import Examples
@@ -27,6 +29,7 @@ class PassageAnswer(AnswerKind):
     """A piece of each question's passage; the truth is a list of {"text", "start"} a row, empty: no answer."""
 
     name: ClassVar[str] = "passage_answer"
+    asking: ClassVar[Asking] = PASSAGE_ASKING
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
     terms: ClassVar[tuple[str, ...]] = ON_WEIGHTS_AND_WORDS
     ensembles: ClassVar[tuple[str, ...]] = ("retrieve_read.v1",)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from metier.tasks.answers.asking import RELATION_ASKING, Asking
 from metier.tasks.answers.kind import Words
 from metier.tasks.answers.label import Label
 from metier.tasks.examples import Examples
@@ -15,6 +16,7 @@ class RelationLabel(Label):
     """One relation a row: a label, whose metrics leave out the one that means none."""
 
     name: ClassVar[str] = "relation"
+    asking: ClassVar[Asking] = RELATION_ASKING
     words: ClassVar[Words] = Words(
         "text-classification",
         "States which of {n} relations two marked parts of a text have.",

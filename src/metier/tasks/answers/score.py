@@ -10,6 +10,7 @@ import numpy as np
 from metier import evaluation
 from metier.errors import DataError, TooFewLabelsError
 from metier.tasks.answer_batches import RecordAnswers
+from metier.tasks.answers.asking import NUMBER_ASKING, Asking
 from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words, mean_and_error
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.examples import Examples
@@ -73,6 +74,7 @@ class Score(AnswerKind):
     """A number a row; the truth is an ndarray of float64 of shape (n_rows,)."""
 
     name: ClassVar[str] = "score"
+    asking: ClassVar[Asking] = NUMBER_ASKING
     losses: ClassVar[tuple[str, ...]] = ("squared_error",)
     terms: ClassVar[tuple[str, ...]] = ("simcse", *ON_WEIGHTS_AND_WORDS)
     ensembles: ClassVar[tuple[str, ...]] = ("score_average.v1",)

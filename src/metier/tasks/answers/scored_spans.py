@@ -1,14 +1,15 @@
-"""Spans with probabilities: their calibration on validation, and merging several lists."""
+"""Spans with probabilities: their calibration on validation, merging several lists, and answers made of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from metier import evaluation
 from metier.evaluation.entity_measures import entity_f1
+from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.answers.bio import Span
 
 # A span as positions of tokens: the first, the one after the last, the number of its label, its evidence.
@@ -157,3 +158,35 @@ def elect(candidates: Sequence[ScoredSpan], threshold: float) -> list[ScoredSpan
 def precede(first: Sequence[ScoredSpan], second: Sequence[ScoredSpan]) -> list[ScoredSpan]:
     """Give all spans of `first`, and those of `second` that overlap none of them; in order."""
     return without_overlap([*first, *second])
+
+
+def targets_of(spans: Sequence[ScoredSpan]) -> list[list[Any]]:
+    """Give spans as targets: [start, end, label]."""
+    return [[span.start, span.end, span.label] for span in spans]
+
+
+def span_answers(texts: Sequence[str], found: Sequence[Sequence[ScoredSpan]], *, name: str) -> RecordAnswers:
+    """Give the answers to texts from the spans that were found in each, which are in order."""
+    predicted = [[[span.start, span.end, span.label] for span in spans] for spans in found]
+    records: list[dict[str, Any]] = [
+        {"spans": [_span_record(text, span) for span in spans]}
+        for text, spans in zip(texts, found, strict=True)
+    ]
+    return RecordAnswers(predicted, records, (name,) * len(found))
+
+
+def spans_of_record(record: Mapping[str, Any]) -> list[ScoredSpan]:
+    """Give the spans of one record of `span_answers`."""
+    return [
+        ScoredSpan(span["start"], span["end"], span["label"], span["probability"]) for span in record["spans"]
+    ]
+
+
+def _span_record(text: str, span: ScoredSpan) -> dict[str, Any]:
+    return {
+        "start": span.start,
+        "end": span.end,
+        "label": span.label,
+        "text": text[span.start : span.end],
+        "probability": round(span.probability, DIGITS),
+    }

@@ -10,7 +10,9 @@ import numpy as np
 from metier.errors import BadSpanError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.entity_measures import entity_f1, per_type
 from metier.figures import count_of
-from metier.tasks.answer_batches import DIGITS, RecordAnswers
+from metier.tasks.answer_batches import RecordAnswers
+from metier.tasks.answers.asked_texts import SPAN_ASKING
+from metier.tasks.answers.asking import Asking
 from metier.tasks.answers.bio import OUTSIDE, Span, best_tags, runs_of_tags
 from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
@@ -21,6 +23,8 @@ from metier.tasks.answers.scored_spans import (
     SpanCalibration,
     calibrate,
     choose_bias,
+    span_answers,
+    targets_of,
 )
 from metier.tasks.examples import Examples
 from metier.tasks.folds import Seed
@@ -159,6 +163,7 @@ class Spans(AnswerKind):
     )
     record: ClassVar[RecordFields] = {"spans": (list[dict[str, Any]], "Where parts of the text are marked.")}
     nested_columns: ClassVar[Mapping[str, Mapping[str, str]]] = SPAN_COLUMNS
+    asking: ClassVar[Asking] = SPAN_ASKING
 
     def check(self, items: Sequence[str], y: Any, *, known: Examples | None = None) -> Examples:
         """Give the spans of texts, in order.
@@ -297,38 +302,6 @@ def _read_span(value: Any) -> Span:
 
 
 SPANS = Spans()
-
-
-def targets_of(spans: Sequence[ScoredSpan]) -> list[list[Any]]:
-    """Give spans as targets: [start, end, label]."""
-    return [[span.start, span.end, span.label] for span in spans]
-
-
-def span_answers(texts: Sequence[str], found: Sequence[Sequence[ScoredSpan]], *, name: str) -> RecordAnswers:
-    """Give the answers to texts from the spans that were found in each, which are in order."""
-    predicted = [[[span.start, span.end, span.label] for span in spans] for spans in found]
-    records: list[dict[str, Any]] = [
-        {"spans": [_span_record(text, span) for span in spans]}
-        for text, spans in zip(texts, found, strict=True)
-    ]
-    return RecordAnswers(predicted, records, (name,) * len(found))
-
-
-def spans_of_record(record: Mapping[str, Any]) -> list[ScoredSpan]:
-    """Give the spans of one record of `span_answers`."""
-    return [
-        ScoredSpan(span["start"], span["end"], span["label"], span["probability"]) for span in record["spans"]
-    ]
-
-
-def _span_record(text: str, span: ScoredSpan) -> dict[str, Any]:
-    return {
-        "start": span.start,
-        "end": span.end,
-        "label": span.label,
-        "text": text[span.start : span.end],
-        "probability": round(span.probability, DIGITS),
-    }
 
 
 def check_spans(

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Self
 
 from metier.errors import DataError
 from metier.tasks.answer_batches import RecordAnswers
+from metier.tasks.answers.asked_texts import WRITING_ASKING
+from metier.tasks.answers.asking import Asking
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words
 from metier.tasks.examples import Examples
 
@@ -42,6 +44,7 @@ class WrittenText(AnswerKind):
     """A text a row; the truth is a list of str, or of lists of str where several texts are right."""
 
     name: ClassVar[str] = "written_text"
+    asking: ClassVar[Asking] = WRITING_ASKING
     losses: ClassVar[tuple[str, ...]] = ("next_token",)
     role: ClassVar[str | None] = "target"
     words: ClassVar[Words] = Words("text-generation", "Generates a text for {item}.")

@@ -3,7 +3,7 @@
 What writes is asked questions with their passages in the same list: an item is a text, a conversation or a question.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +12,7 @@ from metier.errors import DataError, EmptyDataError, quoted
 from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault
 from metier.tasks.inputs.question import SIDES, Question, as_questions
 from metier.text.given_texts import OfTexts
+from metier.text.offset_map import OffsetMap
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
     from sklearn.utils import Tags
@@ -50,6 +51,19 @@ class Conversation(InputKind):
     def texts(self, items: Sequence[Item]) -> list[str]:
         """Give every text, and the messages of every conversation one after the other."""
         return [text for item in items for text in _texts_of(item)]
+
+    def prompt_parts(self, item: Item) -> list[tuple[str, str]]:
+        """Give the text, or each message under its role."""
+        if isinstance(item, str):
+            return [("text", item)]
+        return [(message["role"], message["content"]) for message in item["messages"]]
+
+    def with_texts(self, item: Item, change: Callable[[str], tuple[str, OffsetMap]]) -> tuple[Item, OffsetMap]:
+        """Give a text or a conversation with its texts changed."""
+        if isinstance(item, str):
+            return change(item)
+        messages = [{**message, "content": change(message["content"])[0]} for message in item["messages"]]
+        return {**item, "messages": messages}, OffsetMap(())
 
     def shown(self, item: Item) -> list[str]:
         """Give the text, or each message with its role."""

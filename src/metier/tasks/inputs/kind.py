@@ -1,10 +1,11 @@
 """What an input kind is: how inputs of one form are read, checked and shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from metier.arguments import check_is_list
 from metier.errors import EmptyDataError, MissingSideError, WrongTypeError, quoted, suggest
+from metier.text.offset_map import OffsetMap
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
     from sklearn.utils import Tags
@@ -87,6 +88,15 @@ class InputKind(Protocol):
     def shown(self, item: Any) -> list[str]:
         """Give the texts of one question."""
         return [str(value) for value in item.values() if isinstance(value, str)]
+
+    def prompt_parts(self, item: Any) -> list[tuple[str, str]]:
+        """Give the texts of a checked item with their names, as a model that writes is shown them."""
+        return [("text", text) for text in self.texts([item])]
+
+    def with_texts(self, item: Any, change: Callable[[str], tuple[str, OffsetMap]]) -> tuple[Any, OffsetMap]:
+        """Give a checked item with its texts changed, and where the characters of the text that is answered from stand."""
+        text, offsets = change(item)
+        return text, offsets
 
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with one question from a terminal or a request, in a sentence; None: nothing is."""

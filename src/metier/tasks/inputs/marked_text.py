@@ -4,13 +4,14 @@ Most faults of such files are one fault in every row: an end that includes its l
 characters, a space taken along. So the message names the rows and the most probable of these.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from metier.arguments import check_is_list
 from metier.errors import EmptyDataError, EntityError, WrongTypeError, quoted
 from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault, texts_fault
+from metier.text.offset_map import OffsetMap
 from metier.text.segmentation import has_han
 
 if TYPE_CHECKING:  # What answers needs no rows, which need Arrow.
@@ -52,6 +53,24 @@ class MarkedText(InputKind):
     def texts(self, items: Sequence[Mapping[str, Any]]) -> list[str]:
         """Give the text of each item."""
         return [item["text"] for item in items]
+
+    def prompt_parts(self, item: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Give the text with marks around the entities, and the entities by themselves."""
+        text = item["text"]
+        places = sorted((tuple(item[name]), mark) for name, mark in zip(ENTITIES, "HT", strict=True))
+        for (start, end), mark in reversed(places):
+            text = f"{text[:start]}[{mark}]{text[start:end]}[/{mark}]{text[end:]}"
+        named = [(name, item["text"][slice(*item[name])]) for name in ENTITIES]
+        return [("text", text), *named]
+
+    def with_texts(
+        self, item: Mapping[str, Any], change: Callable[[str], tuple[str, OffsetMap]]
+    ) -> tuple[dict[str, Any], OffsetMap]:
+        """Give a marked text with its text changed, the entities where they then stand."""
+        text, offsets = change(item["text"])
+        return {**item, "text": text} | {
+            name: list(offsets.after(tuple(item[name]))) for name in ENTITIES
+        }, offsets
 
     def same_as(self, rows: "Rows") -> list[str]:
         """Give each text and where its entities stand: two entities of one text are another question than two others."""

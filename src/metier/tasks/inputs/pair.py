@@ -1,10 +1,11 @@
 """Input: a pair of texts; an incomplete pair is reported with its row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from metier.tasks.inputs.kind import InputKind, parts_fault, texts_fault, two_texts
+from metier.text.offset_map import OffsetMap
 
 if TYPE_CHECKING:  # What answers needs no rows, which need Arrow.
     from metier.data.rows import Rows
@@ -46,6 +47,16 @@ class TwoTexts(InputKind):
     def texts(self, items: Sequence["Pair"]) -> list[str]:
         """Give both sides of every pair, one after the other."""
         return [text for pair in items for text in pair]
+
+    def prompt_parts(self, item: "Pair") -> list[tuple[str, str]]:
+        """Give both texts."""
+        return list(item._asdict().items())
+
+    def with_texts(
+        self, item: "Pair", change: Callable[[str], tuple[str, OffsetMap]]
+    ) -> tuple["Pair", OffsetMap]:
+        """Give a pair with both texts changed."""
+        return Pair(*(change(text)[0] for text in item)), OffsetMap(())
 
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with one question, in a sentence; None: nothing is."""

@@ -1,10 +1,11 @@
 """Input: a question and its passage; an incomplete input is reported with its row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from metier.tasks.inputs.kind import InputKind, parts_fault, texts_fault, two_texts
+from metier.text.offset_map import OffsetMap
 
 if TYPE_CHECKING:  # What answers needs no rows, which need Arrow.
     from metier.data.rows import Rows
@@ -46,6 +47,17 @@ class PassageQuestion(InputKind):
     def texts(self, items: Sequence[Question]) -> list[str]:
         """Give every question and its passage, one after the other."""
         return [text for question in items for text in question]
+
+    def prompt_parts(self, item: Question) -> list[tuple[str, str]]:
+        """Give the passage, and after it the question."""
+        return [("passage", item.passage), ("question", item.question)]
+
+    def with_texts(
+        self, item: Question, change: Callable[[str], tuple[str, OffsetMap]]
+    ) -> tuple[Question, OffsetMap]:
+        """Give a question with both texts changed, and where the characters of its passage stand."""
+        passage, offsets = change(item.passage)
+        return Question(change(item.question)[0], passage), offsets
 
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with one question, in a sentence; None: nothing is."""

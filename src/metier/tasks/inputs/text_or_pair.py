@@ -1,6 +1,6 @@
 """Input: texts or pairs of texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -8,6 +8,7 @@ from metier.tasks.inputs.kind import InputKind
 from metier.tasks.inputs.pair import PAIR, Pair, TwoTexts
 from metier.tasks.inputs.text import TEXT, Text
 from metier.text.given_texts import StoredTexts
+from metier.text.offset_map import OffsetMap
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
     from sklearn.utils import Tags
@@ -48,6 +49,16 @@ class TextOrPair(InputKind):
     def shown(self, item: Any) -> list[str]:
         """Give the texts of one question."""
         return self.of(item).shown(item)
+
+    def prompt_parts(self, item: str | Pair) -> list[tuple[str, str]]:
+        """Give the text, or both texts."""
+        return self.of(item).prompt_parts(item)  # type: ignore[arg-type]
+
+    def with_texts(
+        self, item: str | Pair, change: Callable[[str], tuple[str, OffsetMap]]
+    ) -> tuple[str | Pair, OffsetMap]:
+        """Give a text or a pair with its texts changed."""
+        return self.of(item).with_texts(item, change)  # type: ignore[arg-type]
 
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with one question, in a sentence; None: nothing is."""

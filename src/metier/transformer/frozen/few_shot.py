@@ -1,8 +1,8 @@
 """Few labelled rows: the label names are also training rows, and contrastive tuning is kept where it helps."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,9 +14,12 @@ from metier.bases.huggingface_folder import load_model
 from metier.bases.known_bases import cutter_of
 from metier.bases.precision import mixed_precision
 from metier.evaluation.calibration import log_loss
+from metier.features.relation_phrases import named
 from metier.progress import Listener, ignore
+from metier.tasks.answers import SPANS
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
+from metier.tasks.inputs import MARKED_TEXT, PAIR
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.training.batching import TokenisedRows
@@ -28,18 +31,47 @@ from metier.training.learning_rate import parameter_groups
 from metier.training.loop import Loop, LoopSettings
 from metier.training.objectives.supervised_contrastive import contrast
 from metier.training.training_cost import Cost
+from metier.transformer.frozen.descriptions import verbalised, words_of
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import FewShotSettings
 from metier.transformer.frozen.frozen_vectors import reading_cost
+from metier.transformer.frozen.of_task import (
+    OF_LABEL_SETS,
+    OF_PAIRS,
+    OF_RELATIONS,
+    OF_SCORES,
+    OF_TAGS,
+    OF_TEXTS,
+    OfTask,
+    Way,
+)
+from metier.transformer.frozen.token_tags import TokenReader, fit_tags
 
 # Above it the rows say by themselves what a label's name would add, and fine-tuning whole pays more.
 MOST_ROWS_A_LABEL = 32
 # Of 64 rows each: about what three epochs over 850 rows cost.
 STEPS = 40
 LAYER_DECAY, WEIGHT_DECAY = 0.9, 0.01
-# Three letters in a row, or a character of a script that writes words without spaces: a name that says something.
-WORD = re.compile(r"[^\W\d_]{3}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-JOINTS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
+NAMED_PAIRS = 8  # Pairs of entities of rows that the name of a relation is said of.
+WAYS: Mapping[str, Way] = MappingProxyType(
+    {
+        "classification": OF_TEXTS,
+        "ordinal": OF_TEXTS,
+        "relation": OF_RELATIONS,
+        "multi_label": OF_LABEL_SETS,
+        "text_pair": OF_PAIRS,
+        "regression": OF_SCORES,
+        "ner": OF_TAGS,
+    }
+)
+REFUSED: Mapping[str, str] = MappingProxyType(
+    {
+        "extractive_qa": "where an answer begins and ends takes a base that has read passages with questions (reader.v1), "
+        "or one that is asked in words (prompted.v1, endpoint.v1)",
+        "generation": "it has no text to write with (prompted.v1 and endpoint.v1 have)",
+        "retrieval": "frozen_search.v1 needs no labelled row at all",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -53,8 +85,12 @@ class _Taught:
 
 
 @with_settings(FewShotSettings)
-class FewShot(FrozenLinear):
+class FewShot(OfTask, FrozenLinear):
     """A linear head for few rows per label, with the names of the labels as additional training rows.
+
+    Relations are read as the phrase between their entities, and their names as what is said of two entities; of pairs,
+    numbers and sets of labels the head stands on frozen vectors. Tags are a strongly penalised linear head on the states
+    of tokens: at 50 sentences it is level with a CRF, see docs/few-labels.md.
 
     Label names are mostly words: `card_arrival` is one more text about a card that should arrive, which matters where
     there are eight. With `steps` the encoder is tuned before the head is fitted, as SetFit [1]_ does it: embeddings
@@ -87,7 +123,11 @@ class FewShot(FrozenLinear):
     """
 
     name = "few_shot.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FROZEN, needs_base=True, tasks=tuple(WAYS)
+    )
+    ways, refused = WAYS, REFUSED
+    encoder_: Any = None
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -102,9 +142,17 @@ class FewShot(FrozenLinear):
             If settings are out of range; all faults are reported together.
         """
         self.Settings.of(self)
+        self._check_task()
+        self.encoder_ = None
+        if self.answer is SPANS:
+            return self._fit_tags(X, y, validation, listener)
+        if not self.answer.is_one_label or self.input is PAIR:
+            super().fit(X, y, validation=validation, listener=listener)
+            return self
         examples, validation_rows = self._read_rows(X, y, validation)
         self._resolve(examples, listener)
         self.classes_ = examples.labels
+        self._named_pairs = [named(item) for item in examples.items[:NAMED_PAIRS]] if self._of_relations else []
         taught = self._choose(examples, validation_rows, listener)
         self.encoder_, self.head_ = taught.encoder, FittedHead.of_probe(taught.probe, self.classes_.tolist())
         self._keep(examples, validation_rows)
@@ -112,8 +160,23 @@ class FewShot(FrozenLinear):
         self.chosen_params_ |= {"steps": taught.steps}
         return self
 
+    @property
+    def _of_relations(self) -> bool:
+        return self.input is MARKED_TEXT
+
+    def _fit_tags(self, X: Any, y: Any, validation: tuple[Any, Any] | None, listener: Listener) -> Self:
+        """Fit a head on the states of tokens."""
+        examples, held = self._read_rows(X, y, validation)
+        self._resolve(examples, listener)
+        self.reader_ = TokenReader(self.base_)
+        self.head_ = fit_tags(self.reader_, examples, held, self.get_params(deep=False), listener)
+        self._keep(examples, held)
+        return self
+
     def why_not(self, X: Any, y: Any) -> str | None:
         """Say why it should not be a default candidate on these rows; None: it should."""
+        if not self.answer.is_one_label:
+            return None
         typical = float(np.median(np.unique(np.asarray(y, dtype=object).astype(str), return_counts=True)[1]))
         if typical <= MOST_ROWS_A_LABEL:
             return None
@@ -164,7 +227,7 @@ class FewShot(FrozenLinear):
         """Give the log-loss on held-out rows, which a probe knows unless all its settings were given."""
         if taught.probe.held_out_loss is not None:
             return taught.probe.held_out_loss
-        vectors = self._vectors(taught.encoder, validation_rows.items)
+        vectors = self._vectors(taught.encoder, self._as_texts(validation_rows.items))
         return log_loss(taught.probe.probabilities(vectors), validation_rows.truth)
 
     def _teach(
@@ -180,13 +243,16 @@ class FewShot(FrozenLinear):
         names, owners = self._names()
         encoder = self._tune(examples, names, owners, steps, listener) if steps else None
         probe = fit_probe(
-            self._vectors(encoder, examples.items, listener),
+            self._vectors(encoder, self._as_texts(examples.items), listener),
             examples.truth,
             C=self.C if like is None else like.C,
             temperature=self.temperature if like is None else like.temperature,
             validation=None
             if validation_rows is None
-            else (self._vectors(encoder, validation_rows.items, listener), validation_rows.truth),
+            else (
+                self._vectors(encoder, self._as_texts(validation_rows.items), listener),
+                validation_rows.truth,
+            ),
             always=(self._vectors(encoder, names, listener), owners) if names else None,
             random_state=self.random_state,
         )
@@ -194,12 +260,26 @@ class FewShot(FrozenLinear):
 
     def _names(self) -> tuple[list[str], np.ndarray]:
         """Give the labels' names that are words, and the number of the label of each."""
-        found = [(words_of(str(label)), number) for number, label in enumerate(self.classes_)]
-        named = [(words, number) for words, number in found if words and self.label_names]
-        return [words for words, _ in named], np.array([number for _, number in named], dtype=np.int64)
+        if not self.label_names:
+            return [], np.array([], dtype=np.int64)
+        named_by = [
+            (sentence, number)
+            for number, label in enumerate(map(str, self.classes_))
+            if words_of(label)
+            for sentence in self._said_of(label)
+        ]
+        return [words for words, _ in named_by], np.array([number for _, number in named_by], dtype=np.int64)
+
+    def _said_of(self, label: str) -> list[str]:
+        """Give a label's name as the texts that it is one more row of."""
+        if self._of_relations:
+            return [each for head, tail in self._named_pairs for each in verbalised(label, head, tail, {})]
+        return [words_of(label) or label]
 
     def _features(self, items: Sequence[Any], listener: Listener = ignore) -> np.ndarray:
-        return self._vectors(self.encoder_, items, listener)
+        if self.input is PAIR or not self.answer.is_one_label:
+            return super()._features(items, listener)
+        return self._vectors(self.encoder_, self._as_texts(items), listener)
 
     def _encoder(self) -> torch.nn.Module:
         return super()._encoder() if self.encoder_ is None else self.encoder_
@@ -220,7 +300,7 @@ class FewShot(FrozenLinear):
         # Few rows show few words: moving these alone would take them away from their neighbours.
         model.encoder.get_input_embeddings().weight.requires_grad_(False)
         truth = np.concatenate([examples.truth, owners])
-        ids = cutter_of(self.base_).first([*examples.items, *names])
+        ids = cutter_of(self.base_).first([*self._as_texts(examples.items), *names])
         stream = balanced_batches(truth, random_state=self.random_state)
         batches = [next(stream) for _ in range(steps)]
         with fastest_attention(model.encoder):
@@ -242,8 +322,3 @@ class FewShot(FrozenLinear):
                 listener=listener,
             ).run()
         return model.encoder.eval()
-
-
-def words_of(label: str) -> str | None:
-    """Give a label's name as words (`card_arrival`: "card arrival"); None where it is a number or a code."""
-    return " ".join(JOINTS.sub(" ", label).split()) if WORD.search(label) else None

@@ -5,7 +5,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from metier.tasks.answers.decoder_settings import COVERAGE, HALF_WIDTH, RULE, TEMPERATURE
+from metier.tasks.answers.decoder_settings import (
+    CALIBRATION,
+    COVERAGE,
+    HALF_WIDTH,
+    ORDER,
+    OUTSIDE_BIAS,
+    RULE,
+    TEMPERATURE,
+)
 from metier.tasks.method_settings import MethodSettings
 
 BASE: Any = Field(
@@ -21,6 +29,12 @@ C: Any = Field(
     description="Inverse strength of the penalty on standardised numbers; None: chosen on validation.",
 )
 RANDOM_STATE: Any = Field(0, description="Seed of the held-out rows.")
+PENALTY: Any = Field(
+    None,
+    gt=0,
+    description="Strength of the penalty per row, on standardised features; None: by squared error on validation.",
+)
+TASK: Any = Field("classification", description="What is answered, as `--task` takes it; a run says it.")
 Precision = Literal["auto", "fp32", "int8"]
 
 
@@ -49,11 +63,7 @@ class FrozenManyLabelsSettings(FrozenSettings):
 class FrozenRidgeSettings(FrozenSettings):
     """Settings of a ridge regression on vectors."""
 
-    penalty: float | None = Field(
-        None,
-        gt=0,
-        description="Strength of the penalty per row, on standardised features; None: by squared error on validation.",
-    )
+    penalty: float | None = PENALTY
     half_width: float | None = HALF_WIDTH
     coverage: float = COVERAGE
 
@@ -70,11 +80,12 @@ class StaticSettings(MethodSettings):
 class ZeroShotSettings(MethodSettings):
     """Settings of labels that are described instead of learned."""
 
+    task: str = TASK
     descriptions: Any = Field(
         None,
         description="Mapping from each label to one or more sentences that describe it, or the path of a "
         "JSON file with such a mapping. A label without one, and every label where this is None, is "
-        "described by its name, underscores as spaces.",
+        "described by its name, underscores as spaces. Those of relations name the entities as {head} and {tail}.",
     )
     base: Any = BASE
     temperature: float | None = Field(
@@ -84,11 +95,22 @@ class ZeroShotSettings(MethodSettings):
         "there are any.",
     )
     precision: Precision = PRECISION
+    order: Any = ORDER
+    match_label: str | None = Field(
+        None, description="Of pairs: the label of texts that belong together; None: found by its name."
+    )
+    negative_label: str | None = Field(
+        None, description="Of relations: the label that means that there is none; None: found by its name."
+    )
+    outside_bias: float | None = OUTSIDE_BIAS
+    calibration: tuple[float, float] | None = CALIBRATION
+    rule: Mapping[str, list[float]] | None = RULE
 
 
 class FewShotSettings(FrozenLinearSettings):
     """Settings of a logistic regression that learns the names of labels, and perhaps tunes the encoder first."""
 
+    task: str = TASK
     steps: int | None = Field(
         0,
         ge=0,
@@ -108,6 +130,12 @@ class FewShotSettings(FrozenLinearSettings):
         True,
         description="Whether the names of labels are used as training rows; names that are not words never are.",
     )
+    penalty: float | None = PENALTY
+    half_width: float | None = HALF_WIDTH
+    coverage: float = COVERAGE
+    rule: Mapping[str, list[float]] | None = RULE
+    outside_bias: float | None = OUTSIDE_BIAS
+    calibration: tuple[float, float] | None = CALIBRATION
 
 
 class SelfTrainingSettings(FrozenLinearSettings):
