@@ -155,6 +155,14 @@ class Questions:
         messages.append({"role": "user", "content": question})
         return Asked(shown, offsets, messages, len(chosen), sum(one.tokens for one in chosen))
 
+    def prompt(self, item: Any) -> str:
+        """Give a checked item and its examples as one text that the answer goes on with, but for the cue at its end."""
+        contents = [message["content"] for message in self.build(item).messages[1:]]
+        shown = [
+            f"{asked} {answered}" for asked, answered in zip(contents[:-1:2], contents[1::2], strict=True)
+        ]
+        return "\n\n".join([*shown, contents[-1].removesuffix(self.asking.cue(self.about)).rstrip()])
+
     def ask(self, chat: Chat, item: Any) -> AskedReply:
         """Ask about a checked item, and once more where the reply is no answer."""
         asked = self.build(item)

@@ -172,6 +172,7 @@ class WritingAsking(Asking):
 
     most_tokens: ClassVar[int] = 400
     copies_texts: ClassVar[bool] = True
+    has_lines: ClassVar[bool] = True
 
     def instructions(self, about: About) -> str:
         """Say what kind of text is wanted."""

@@ -107,10 +107,13 @@ class Asking(Protocol):
         Of a reply.
     copies_texts : bool
         Whether an answer has words of a text, or is one, in which personal data may stand.
+    has_lines : bool
+        Whether an answer may have several lines.
     """
 
     most_tokens: ClassVar[int]
     copies_texts: ClassVar[bool] = False
+    has_lines: ClassVar[bool] = False
 
     def instructions(self, about: About) -> str:
         """Give what the model is told before any item."""

@@ -124,7 +124,7 @@ def build_encoding(
     codec = load_codec(base.folder)
     end_id = _end_of(tokenizer, base)
     context = min(context, base.max_length)
-    bare = _prompt_settings(
+    bare = prompt_settings(
         base, tokenizer, kind=kind, room=context, instruction=instruction, language=language
     )
     answers = [encode_answer(codec, bare, base, target, end_id) for target in pairs.targets]
@@ -149,9 +149,10 @@ def _most_new_tokens(lengths: Sequence[int], context: int) -> int:
     return max(min(wanted, context // SMALLEST_SHARE), 1)
 
 
-def _prompt_settings(
+def prompt_settings(
     base: GenerativeBase, tokenizer: Any, *, kind: str, room: int, instruction: str | None, language: str
 ) -> PromptSettings:
+    """Give how a base is asked, by its own chat template where it has one."""
     own = tokenizer.chat_template
     is_chat = isinstance(own, str) and not base.is_encoder_decoder
     template = str(own) if is_chat else ENCODER_TEMPLATE if base.is_encoder_decoder else PLAIN_TEMPLATE

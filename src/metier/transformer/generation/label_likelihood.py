@@ -34,6 +34,8 @@ class LabelLikelihood:
         What stands around the text; `{text}` is its place, and the label follows the end.
     most_tokens : int
         That the model reads.
+    most_text_tokens : int
+        Of a text.
 
     References
     ----------
@@ -41,14 +43,23 @@ class LabelLikelihood:
        arXiv:2104.08315.
     """
 
-    def __init__(self, model: Any, codec: Codec, *, described: Sequence[str], template: str, most_tokens: int):
+    def __init__(
+        self,
+        model: Any,
+        codec: Codec,
+        *,
+        described: Sequence[str],
+        template: str,
+        most_tokens: int,
+        most_text_tokens: int = MOST_TEXT_TOKENS,
+    ):
         self._model = model
         self._codec = codec
         self._before, _, self._after = template.partition(PLACE)
         self._labels = [codec.encode(f" {written}") or codec.encode(written) for written in described]
         longest = max(map(len, self._labels))
         around = len(codec.encode(template.replace(PLACE, "")))
-        self._room = max(16, min(MOST_TEXT_TOKENS, most_tokens - longest - around - 8))
+        self._room = max(16, min(most_text_tokens, most_tokens - longest - around - 8))
         self._without_text = self._likelihoods("")
 
     def scores(self, texts: Sequence[str]) -> np.ndarray:
