@@ -59,6 +59,7 @@ KINDS = {
     "endpoint.v1": "metier.predictors.text.endpoint:EndpointPredictor",
     "endpoint.v2": "metier.predictors.text.endpoint:EndpointPredictor",
     "torch_prompted.v1": "metier.transformer.generation.prompted:TorchPromptedPredictor",
+    "torch_asked.v1": "metier.transformer.generation.asked_base:TorchAskedPredictor",
     "dictionary_translation.v1": "metier.predictors.text.dictionary_translation:DictionaryTranslationPredictor",
     "onnx_generation.v1": "metier.predictors.onnx.onnx_generation:OnnxGenerationPredictor",
     "onnx_encoder_decoder.v1": "metier.predictors.onnx.onnx_generation:OnnxEncoderDecoderPredictor",

@@ -104,8 +104,9 @@ class AskingMethod(BaseEstimator):
     def predict(self, X: Any) -> Any:
         """Give the answer to each item."""
         check_is_fitted(self, "predictor_")
-        answers = self.predictor_.predict(X)
-        if AskedTask.of(self.task).answer.is_one_label:
+        task = AskedTask.of(self.task)
+        answers = self.predictor_.predict(task.input.read(X))
+        if task.answer.is_one_label:
             return np.asarray(self.classes_[answers.probabilities.argmax(axis=1)])
         return answers.predicted
 
@@ -113,7 +114,8 @@ class AskingMethod(BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the probability of each label for each item, an ndarray of float64 of shape (n_items, n_labels)."""
         check_is_fitted(self, "predictor_")
-        return np.asarray(self.predictor_.predict(X).probabilities)
+        items = AskedTask.of(self.task).input.read(X)
+        return np.asarray(self.predictor_.predict(items).probabilities)
 
     def _fit_asking(
         self,

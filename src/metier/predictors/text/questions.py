@@ -129,9 +129,11 @@ class Questions:
     def example(self, item: Any, target: Any) -> Example:
         """Give a training row as a prompt shows it."""
         shown, offsets = self._shown(item)
-        written = self.asking.written(self.asking.moved(target, offsets.after), shown)
-        if self.settings.mask and self.asking.copies_texts:
-            written = _masked(written)[0]
+        if self.asking.copies_texts:
+            written = self.asking.written(target, item)
+            written = _masked(written)[0] if self.settings.mask else written
+        else:
+            written = self.asking.written(self.asking.moved(target, offsets.after), shown)
         return Example(self._question(shown), written, self._words(shown))
 
     def fits(self, example: Example) -> bool:
@@ -158,9 +160,7 @@ class Questions:
     def prompt(self, item: Any) -> str:
         """Give a checked item and its examples as one text that the answer goes on with, but for the cue at its end."""
         contents = [message["content"] for message in self.build(item).messages[1:]]
-        shown = [
-            f"{asked} {answered}" for asked, answered in zip(contents[:-1:2], contents[1::2], strict=True)
-        ]
+        shown = [f"{asked} {answered}" for asked, answered in zip(contents[:-1:2], contents[1::2], strict=True)]
         return "\n\n".join([*shown, contents[-1].removesuffix(self.asking.cue(self.about)).rstrip()])
 
     def ask(self, chat: Chat, item: Any) -> AskedReply:

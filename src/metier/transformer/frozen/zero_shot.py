@@ -253,7 +253,9 @@ class ZeroShot(OfTask, FrozenLinear):
         self.reader_ = TokenReader(self.base_)
         read = self.reader_.read(list(examples.items[:MOST_FOR_CENTRE]), listener)
         parts = _vectors_of_parts(read)
-        weight = directions(_of_length_one(self._means(listener)))
+        means = _of_length_one(self._means(listener))
+        # What one label alone is told from is the usual part of a text.
+        weight = directions(means) if len(means) > 1 else _of_length_one(means - parts.mean(axis=0))
         usual = parts @ weight.T
         spread = float(np.median(usual.std(axis=0))) or 1.0
         bias = -usual.mean(axis=0) - PART_MARGIN * usual.std(axis=0)

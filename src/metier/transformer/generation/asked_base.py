@@ -36,6 +36,7 @@ from metier.transformer.generation.torch_generation import TorchGenerationPredic
 
 KIND = "torch_asked.v1"
 HUGGING_FACE_FOLDER = "huggingface"
+MARKS_OF_A_MESSAGE = 12  # Tokens around a message, at most, in templates that are known.
 
 
 class LocalChat:
@@ -69,15 +70,26 @@ class LocalChat:
         }
         self._writer = TorchGenerationPredictor(model, self._codec, settings)
         self._has_lines = has_lines
+        self._room = room
 
     def ask(self, messages: Sequence[Message]) -> Reply:
-        """Give the reply to a conversation; of one that is too long the oldest turns are left out."""
-        item = {"messages": [dict(message) for message in messages]}
+        """Give the reply to a conversation; of one that is too long the first examples are left out."""
+        item = {"messages": [dict(message) for message in self._fitting(messages)]}
         text = self._writer.predict([item]).predicted[0]
         if not self._has_lines:
             text = text.strip().partition("\n")[0]
         n_asked = sum(map(len, self._prompts.build(item)))
         return Reply(text, n_asked, len(self._codec.encode(text)))
+
+    def _fitting(self, messages: Sequence[Message]) -> list[Message]:
+        """Leave out the first examples, question and answer together, as long as the whole does not fit."""
+        kept = list(messages)
+        while len(kept) > 2 and sum(map(self._cost, kept)) > self._room:
+            del kept[1:3]
+        return kept
+
+    def _cost(self, message: Message) -> int:
+        return len(self._codec.encode(message["content"])) + MARKS_OF_A_MESSAGE
 
 
 class TorchAskedPredictor:
@@ -124,9 +136,7 @@ class TorchAskedPredictor:
                 most_text_tokens=questions.settings.most_prompt_tokens,
             )
         else:
-            self._chat = LocalChat(
-                base, self.model, most_tokens=asking.most_tokens, has_lines=asking.has_lines
-            )
+            self._chat = LocalChat(base, self.model, most_tokens=asking.most_tokens, has_lines=asking.has_lines)
 
     def scores(self, items: Sequence[Any]) -> np.ndarray:
         """Give the scores of labels, an ndarray of shape (n_items, n_labels); at least one checked item."""
@@ -143,9 +153,7 @@ class TorchAskedPredictor:
             return self.questions.answers(read, self.ask(read), self.trust, self.name)
         if not len(read):
             return Answers(np.empty((0, len(self.labels))), self.labels, ())
-        return Answers(
-            softmax(self.scores(read) / self.temperature), self.labels, (self.name,) * len(read)
-        )
+        return Answers(softmax(self.scores(read) / self.temperature), self.labels, (self.name,) * len(read))
 
     def save(self, folder: Path) -> None:
         """Write what is asked beside the base."""

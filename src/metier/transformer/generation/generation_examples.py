@@ -124,9 +124,7 @@ def build_encoding(
     codec = load_codec(base.folder)
     end_id = _end_of(tokenizer, base)
     context = min(context, base.max_length)
-    bare = prompt_settings(
-        base, tokenizer, kind=kind, room=context, instruction=instruction, language=language
-    )
+    bare = prompt_settings(base, tokenizer, kind=kind, room=context, instruction=instruction, language=language)
     answers = [encode_answer(codec, bare, base, target, end_id) for target in pairs.targets]
     lengths = [len(answer) for answer in answers]
     most = max_new_tokens or _most_new_tokens(lengths, context)

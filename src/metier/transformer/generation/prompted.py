@@ -1,4 +1,4 @@
-"""Zero-shot labels by their likelihood after the text under a generative base; nothing is trained."""
+"""A generative base on this machine, asked in words: labels by their likelihood, all else as it writes it."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -26,18 +26,19 @@ from metier.errors import SettingsError
 from metier.evaluation.calibration import fit_temperature
 from metier.evaluation.softmax import softmax
 from metier.predictors.loading import read_settings, write_settings
+from metier.predictors.text.asked_rows import TASKS, AskedTask, account, build_questions, neutral_trust
+from metier.predictors.text.asking_method import AskingMethod, AskingSettings
+from metier.predictors.text.questions import AskedReply, Questions
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.answer_batches import Answers
-from metier.tasks.answers.label import LABEL
-from metier.tasks.estimators import Classifier
-from metier.tasks.inputs.text import TEXT
+from metier.tasks.answers.asking import Trust
 from metier.tasks.method_contract import Capabilities, CostRank
-from metier.tasks.method_settings import MethodSettings, with_settings
+from metier.tasks.method_settings import with_settings
 from metier.training.training_cost import Cost
+from metier.transformer.generation.asked_base import HUGGING_FACE_FOLDER, TorchAskedPredictor
 from metier.transformer.generation.label_likelihood import PLACE, LabelLikelihood
 
 KIND = "torch_prompted.v1"
-HUGGING_FACE_FOLDER = "huggingface"
 TEMPLATE = "Text: {text}\nTopic:"
 # Sums of logarithms over a few tokens, where no labelled row says how far they can be trusted.
 UNCALIBRATED_TEMPERATURE = 2.0
@@ -58,7 +59,7 @@ class TorchPromptedPredictor:
     def __init__(self, base: GenerativeBase, settings: Mapping[str, Any]):
         self.name: str = settings["name"]
         self.labels: tuple[str, ...] = tuple(settings["labels"])
-        self._temperature: float = settings["temperature"]
+        self.temperature: float = settings["temperature"]
         self.likelihood = LabelLikelihood(
             load_language_model(base, dtype=working_dtype(base)),
             load_codec(base.folder),
@@ -72,29 +73,40 @@ class TorchPromptedPredictor:
         """Load what `Prompted.export` wrote; torch counts its threads by itself, for the whole process."""
         return cls(resolve_generative_base(str(folder / HUGGING_FACE_FOLDER)), read_settings(folder))
 
+    def scores(self, texts: Sequence[str]) -> np.ndarray:
+        """Give the scores of labels, an ndarray of shape (n_texts, n_labels)."""
+        return self.likelihood.scores(texts)
+
     def predict(self, texts: Sequence[str]) -> Answers:
         """Answer texts, one after the other."""
         if not len(texts):
             return Answers(np.empty((0, len(self.labels))), self.labels, ())
-        scores = self.likelihood.scores(texts)
-        return Answers(softmax(scores / self._temperature), self.labels, (self.name,) * len(texts))
+        scores = self.scores(texts)
+        return Answers(softmax(scores / self.temperature), self.labels, (self.name,) * len(texts))
 
 
-class PromptedSettings(MethodSettings):
-    """Settings of a base that is asked for a label."""
+class PromptedSettings(AskingSettings):
+    """Settings of a base that is asked in words."""
 
     base: str = Field("auto", description="A causal model: a folder, `smollm2` (which `auto` is), a hub name.")
     descriptions: Mapping[str, str] | None = Field(
         None, description="How a label is written where its name, underscores as spaces, says too little."
     )
-    template: str = Field(TEMPLATE, description="What stands around the text; the label is what follows.")
+    template: str = Field(
+        TEMPLATE,
+        description="Of single labels without examples: what stands around the text; the label is what follows.",
+    )
     temperature: float | None = Field(
-        None, gt=0, description="Of the softmax over the scores; None: fitted on validation."
+        None, gt=0, description="Of the softmax over the scores of labels; None: fitted on validation."
+    )
+    most_prompt_tokens: int = Field(
+        1_000,
+        ge=64,
+        description="Of instructions, examples and question together, as estimated; examples that do not fit are left out.",
     )
     most_scored: int = Field(
-        100, ge=1, description="Validation rows to fit it on; each costs a pass of the base."
+        100, ge=1, description="Validation rows that judge it; each costs a pass of the base."
     )
-    random_state: Any = Field(0, description="Which rows these are.")
 
     @classmethod
     def misfits(cls, values: Mapping[str, Any]) -> list[str]:
@@ -104,11 +116,14 @@ class PromptedSettings(MethodSettings):
 
 
 @with_settings(PromptedSettings)
-class Prompted(Classifier):
-    """A generative base scores each label as a continuation of the text; it does not learn from labelled rows.
+class Prompted(AskingMethod):
+    """A generative base that is asked in words about any task; it does not learn from labelled rows.
 
-    For bases of some billion weights: with the small one that comes with Metier, of 135 million, `ZeroShot` is far
-    better and hundreds of times as fast. Prediction uses torch: `metier[train]` is needed where it is served.
+    One label is scored as a continuation of the text; sets of labels, numbers, spans, answers from passages and texts are
+    written, and read strictly: what is no answer is asked about once more, then the row has none. With `n_examples` each
+    question is preceded by the training rows most like it. For bases of some billion weights: with the small one that
+    comes with Metier, of 135 million, `ZeroShot` and `FewShot` are far better and hundreds of times as fast. Prediction
+    uses torch: `metier[train]` is needed where it is served.
 
     Attributes
     ----------
@@ -120,61 +135,105 @@ class Prompted(Classifier):
 
     name = "prompted.v1"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FROZEN, needs_base=True, writes=True, tasks=("classification",)
+        cost=CostRank.FROZEN, needs_base=True, writes=True, tasks=TASKS
     )
+    base: str
+    descriptions: Mapping[str, str] | None
+    template: str
+    temperature: float | None
+    n_examples: int | None
+    mask_personal_data: bool
+    most_scored: int
+    most_prompt_tokens: int
+    order: Any
+    random_state: Any
+    right_fraction: float | None
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
-        """Learn the label space and fit the temperature; without `validation` rows of X serve, none being learned."""
-        self.Settings.of(self)
-        examples = LABEL.check(TEXT.read(X), y)
-        validation_rows = (
-            examples
-            if validation is None
-            else LABEL.check(TEXT.read(validation[0]), validation[1], known=examples)
-        )
+        """Learn the label space, and on validation rows how far its answers can be trusted.
+
+        Without `validation` rows of X serve, none being learned.
+        """
+        self.Settings.of(self)  # type: ignore[attr-defined]
+        self._resolve()
+        task = AskedTask.of(self.task)
+        if not task.answer.is_one_label:
+            self._fit_asking(X, y, validation, most_asked=self.most_scored, listener=listener)
+            self.chosen_params_ |= {"base": self._base.name}
+            self.facts_["base"] = self._base.name
+            return self
+        examples = task.check(X, y, order=self.order)
+        held = examples if validation is None else task.check(*validation, order=self.order, known=examples)
         self.classes_ = examples.labels
-        self._base = resolve_generative_base(self.base)
-        if self._base.is_encoder_decoder:
-            raise SettingsError([f"base is {self.base!r}, an encoder-decoder; expected a causal model"])
-        self.predictor_ = TorchPromptedPredictor(self._base, self._settings(1.0))
+        facts: dict[str, Any] = {}
+        if self._is_plain(task):
+            self.predictor_: Any = TorchPromptedPredictor(self._base, self._settings(1.0))
+        else:
+            options = self.Settings(**self.get_params(deep=False))  # type: ignore[attr-defined]
+            questions, facts = build_questions(task, examples, list(y), options)
+            self.predictor_ = self._asks(questions, neutral_trust(task, examples))
         temperature = self.temperature
         if temperature is None:
-            picked = check_random_state(self.random_state).permutation(len(validation_rows))[: self.most_scored]
-            some = validation_rows.take(picked)
+            picked = check_random_state(self.random_state).permutation(len(held))[: self.most_scored]
+            some = held.take(picked)
             temperature = fit_temperature(self._scores(some.items, listener), some.truth)
         self.temperature_ = float(temperature or UNCALIBRATED_TEMPERATURE)
+        self.predictor_.temperature = self.temperature_
         self.chosen_params_ = {"base": self._base.name, "temperature": self.temperature_}
-        self.facts_: dict[str, Any] = {"base": self._base.name, "described": self._described()}
+        self.facts_ = {"base": self._base.name, "described": self._described(), **facts}
         return self
 
     def measure(self, X: Any, y: Any) -> Cost:
         """Time a few answers; nothing is learned."""
-        examples = LABEL.check(TEXT.read(X), y)
-        probe = clone(self)
-        probe.classes_ = examples.labels
-        predictor = TorchPromptedPredictor(resolve_generative_base(self.base), probe._settings(1.0))
+        few = slice(0, TIMED_ROWS)
+        probe = clone(self).set_params(**self._settled())
+        probe.fit(X, y)
         start = time.perf_counter()
-        predictor.likelihood.scores(examples.items[:TIMED_ROWS])
-        seconds = (time.perf_counter() - start) / len(examples.items[:TIMED_ROWS])
+        probe.predict(X[few])
+        seconds = (time.perf_counter() - start) / len(X[few])
         memory = psutil.Process().memory_info().rss
-        before = 0.0 if self.temperature is not None else seconds * self.most_scored
+        is_settled = None not in (self.temperature, self.right_fraction)
+        before = 0.0 if is_settled else seconds * self.most_scored
         return Cost(seconds, 0.0, memory, seconds_before=before, seconds_per_answer=seconds)
 
     def export(self, folder: Path) -> None:
         """Leave the base and what to ask it."""
-        check_is_fitted(self)
+        check_is_fitted(self, "predictor_")
         with quiet_transformers():
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 self._base.folder, local_files_only=True, trust_remote_code=False
             )
         model = load_language_model(self._base, dtype=working_dtype(self._base))
         save_language_model(model, tokenizer, folder / HUGGING_FACE_FOLDER)
-        write_settings(folder, self._settings(self.temperature_))
+        if isinstance(self.predictor_, TorchPromptedPredictor):
+            write_settings(folder, self._settings(self.temperature_))
+        else:
+            self.predictor_.save(folder)
 
-    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        return softmax(self._scores(texts, ignore) / self.temperature_)
+    def _resolve(self) -> None:
+        self._base = resolve_generative_base(self.base)
+        if self._base.is_encoder_decoder:
+            raise SettingsError([f"base is {self.base!r}, an encoder-decoder; expected a causal model"])
+
+    def _is_plain(self, task: AskedTask) -> bool:
+        """Whether labels of texts are scored in the template, without examples."""
+        return task.name == "classification" and not self.n_examples and not self.mask_personal_data
+
+    def _settled(self) -> dict[str, Any]:
+        """Give settings with which a fit asks nothing."""
+        return {"temperature": 1.0, "right_fraction": 0.5, "half_width": 1.0}
+
+    def _asks(self, questions: Questions, trust: Trust) -> TorchAskedPredictor:
+        before = vars(self).get("predictor_")
+        model = before.model if isinstance(before, TorchAskedPredictor) and before.base == self._base else None
+        return TorchAskedPredictor(
+            self._base, questions, trust=trust, temperature=1.0, name=self.name, model=model
+        )
+
+    def _account(self, replies: Sequence[AskedReply]) -> dict[str, Any]:
+        return account(replies, price_in=None, price_out=None)
 
     def _settings(self, temperature: float) -> dict[str, Any]:
         return {
@@ -197,5 +256,5 @@ class Prompted(Classifier):
         found = []
         for start in range(0, len(texts), ROWS_AT_ONCE):
             listener(Progress(f"{self.name}: scoring labels", start, len(texts), unit="rows"))
-            found.append(self.predictor_.likelihood.scores(texts[start : start + ROWS_AT_ONCE]))
+            found.append(self.predictor_.scores(texts[start : start + ROWS_AT_ONCE]))
         return np.concatenate(found)
