@@ -138,7 +138,7 @@ def test_examples_are_the_nearest_rows_and_never_the_row_itself(asked):
     texts = ["my card is lost", "the card is lost again", "what is the rate", "the rate of today", "hello"]
     labels = ["same", "same", "other", "other", "other"]
     quick("classification", right_fraction=0.9).fit(texts, labels).predict(["my card is lost"])
-    system, *turns, last = asked[-1]
+    _, *turns, last = asked[-1]
     assert "my card is lost" in last["content"]
     shown = [turn["content"] for turn in turns if turn["role"] == "user"]
     assert all("<text>\nmy card is lost\n" not in text for text in shown)

@@ -1,4 +1,4 @@
-"""Every task asked of a base on this machine: what a tiny one writes means nothing, but it is read and counted as a reply."""
+"""Every task asked of a base on this machine; what a tiny one writes means nothing, but it is read as a reply is."""
 
 import json
 import re
