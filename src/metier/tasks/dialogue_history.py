@@ -89,7 +89,9 @@ def fit_text(text: str, *, room: int, cost: Callable[[str], int]) -> str:
     kept = _newest(
         [{"content": sentence} for sentence in sentences], int(room * (1 - RETRIEVED_FRACTION)), cost
     )
-    if kept == 0 and sentences and len(sentences[-1]) > 1 and cost(sentences[-1]) > room:  # As much of its end as fits.
+    if (
+        kept == 0 and sentences and len(sentences[-1]) > 1 and cost(sentences[-1]) > room
+    ):  # As much of its end as fits.
         return fit_text(sentences[-1][len(sentences[-1]) // 2 :], room=room, cost=cost)
     newest = sentences[len(sentences) - kept :]
     used = sum(cost(sentence) + TOKENS_AROUND for sentence in newest)

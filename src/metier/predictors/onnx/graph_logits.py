@@ -291,9 +291,12 @@ class SpanLabelLogits:
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             some = texts[start : start + TEXTS_AT_ONCE]
             pieces = [cut(self._tokenizer, text) for text in some]
-            states = unit_values(pieces, self._frame, self._graph.token_rows, n_values=size)
+            states = unit_values(pieces, self._frame, self._run, n_values=size)
             for text, cut_up, values in zip(some, pieces, states, strict=True):
                 yield self._labels.logits(text, cut_up.offsets, values)
+
+    def _run(self, rows: Sequence[Any]) -> list[np.ndarray]:
+        return self._graph.token_rows(rows)
 
 
 class PassageLogits:

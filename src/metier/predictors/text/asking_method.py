@@ -110,7 +110,7 @@ class AskingMethod(BaseEstimator):
             return np.asarray(self.classes_[answers.probabilities.argmax(axis=1)])
         return answers.predicted
 
-    @available_if(lambda self: _gives_probabilities(self.task))
+    @available_if(lambda self: _gives_probabilities(self.task))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the probability of each label for each item, an ndarray of float64 of shape (n_items, n_labels)."""
         check_is_fitted(self, "predictor_")

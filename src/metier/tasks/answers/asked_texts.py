@@ -96,7 +96,9 @@ class SpanAsking(Asking):
     ) -> RecordAnswers:
         """Give each span the probability of being right."""
         spans = [
-            [] if each is None else [ScoredSpan(*span, trust.right_fraction) for span in each.value]
+            []
+            if each is None
+            else [ScoredSpan(start, end, label, trust.right_fraction) for start, end, label in each.value]
             for each in found
         ]
         return span_answers(items, spans, name=name)

@@ -78,7 +78,7 @@ class Grade(AnswerKind):
         "text-classification", "Gives one of {n} ordinal labels to {item}.", always_answers=True
     )
     record: ClassVar[RecordFields] = LABEL_RECORD
-    asking: ClassVar[Asking] = GRADE_ASKING
+    asking: ClassVar[Asking | None] = GRADE_ASKING
 
     def check(
         self,

@@ -86,7 +86,7 @@ class Label(AnswerKind):
         "text-classification", "Gives one of {n} labels to {item}.", always_answers=True
     )
     record: ClassVar[RecordFields] = LABEL_RECORD
-    asking: ClassVar[Asking] = LABEL_ASKING
+    asking: ClassVar[Asking | None] = LABEL_ASKING
 
     def check(
         self,

@@ -103,7 +103,7 @@ class LabelSet(AnswerKind):
     """A set of labels a row; the truth is an ndarray of bool of shape (n_rows, n_labels)."""
 
     name: ClassVar[str] = "label_set"
-    asking: ClassVar[Asking] = SET_ASKING
+    asking: ClassVar[Asking | None] = SET_ASKING
     losses: ClassVar[tuple[str, ...]] = ("binary_cross_entropy", "focal")
     terms: ClassVar[tuple[str, ...]] = ("simcse", "r_drop", *ON_WEIGHTS_AND_WORDS)
     ensembles: ClassVar[tuple[str, ...]] = ("label_average.v1",)

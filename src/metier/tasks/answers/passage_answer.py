@@ -29,7 +29,7 @@ class PassageAnswer(AnswerKind):
     """A piece of each question's passage; the truth is a list of {"text", "start"} a row, empty: no answer."""
 
     name: ClassVar[str] = "passage_answer"
-    asking: ClassVar[Asking] = PASSAGE_ASKING
+    asking: ClassVar[Asking | None] = PASSAGE_ASKING
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
     terms: ClassVar[tuple[str, ...]] = ON_WEIGHTS_AND_WORDS
     ensembles: ClassVar[tuple[str, ...]] = ("retrieve_read.v1",)

@@ -16,7 +16,7 @@ class RelationLabel(Label):
     """One relation a row: a label, whose metrics leave out the one that means none."""
 
     name: ClassVar[str] = "relation"
-    asking: ClassVar[Asking] = RELATION_ASKING
+    asking: ClassVar[Asking | None] = RELATION_ASKING
     words: ClassVar[Words] = Words(
         "text-classification",
         "States which of {n} relations two marked parts of a text have.",

@@ -74,7 +74,7 @@ class Score(AnswerKind):
     """A number a row; the truth is an ndarray of float64 of shape (n_rows,)."""
 
     name: ClassVar[str] = "score"
-    asking: ClassVar[Asking] = NUMBER_ASKING
+    asking: ClassVar[Asking | None] = NUMBER_ASKING
     losses: ClassVar[tuple[str, ...]] = ("squared_error",)
     terms: ClassVar[tuple[str, ...]] = ("simcse", *ON_WEIGHTS_AND_WORDS)
     ensembles: ClassVar[tuple[str, ...]] = ("score_average.v1",)

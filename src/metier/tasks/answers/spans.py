@@ -163,7 +163,7 @@ class Spans(AnswerKind):
     )
     record: ClassVar[RecordFields] = {"spans": (list[dict[str, Any]], "Where parts of the text are marked.")}
     nested_columns: ClassVar[Mapping[str, Mapping[str, str]]] = SPAN_COLUMNS
-    asking: ClassVar[Asking] = SPAN_ASKING
+    asking: ClassVar[Asking | None] = SPAN_ASKING
 
     def check(self, items: Sequence[str], y: Any, *, known: Examples | None = None) -> Examples:
         """Give the spans of texts, in order.

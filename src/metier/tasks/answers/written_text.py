@@ -44,7 +44,7 @@ class WrittenText(AnswerKind):
     """A text a row; the truth is a list of str, or of lists of str where several texts are right."""
 
     name: ClassVar[str] = "written_text"
-    asking: ClassVar[Asking] = WRITING_ASKING
+    asking: ClassVar[Asking | None] = WRITING_ASKING
     losses: ClassVar[tuple[str, ...]] = ("next_token",)
     role: ClassVar[str | None] = "target"
     words: ClassVar[Words] = Words("text-generation", "Generates a text for {item}.")

@@ -71,8 +71,8 @@ def check_names_say_something(labels: Sequence[str], given: Mapping[str, Sequenc
         shown = ", ".join(map(repr, silent[:SHOWN]))
         raise SettingsError(
             [
-                f"the names of the labels ({shown}) say nothing, and a method that learns from no row knows "
-                f"nothing else of them; expected descriptions={{{silent[0]!r}: 'what it means', …}}"
+                f"the names of the labels ({shown}) say nothing, and a method that learns from no row knows nothing else "
+                "of them; expected descriptions, a mapping from each label to a sentence that says what it means"
             ]
         )
 

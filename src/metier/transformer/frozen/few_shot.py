@@ -16,7 +16,6 @@ from metier.bases.precision import mixed_precision
 from metier.evaluation.calibration import log_loss
 from metier.features.relation_phrases import named
 from metier.progress import Listener, ignore
-from metier.tasks.answers import SPANS
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
 from metier.tasks.inputs import MARKED_TEXT, PAIR
@@ -32,7 +31,6 @@ from metier.training.loop import Loop, LoopSettings
 from metier.training.objectives.supervised_contrastive import contrast
 from metier.training.training_cost import Cost
 from metier.transformer.frozen.descriptions import verbalised, words_of
-from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import FewShotSettings
 from metier.transformer.frozen.frozen_vectors import reading_cost
 from metier.transformer.frozen.of_task import (
@@ -85,7 +83,7 @@ class _Taught:
 
 
 @with_settings(FewShotSettings)
-class FewShot(OfTask, FrozenLinear):
+class FewShot(OfTask):
     """A linear head for few rows per label, with the names of the labels as additional training rows.
 
     Relations are read as the phrase between their entities, and their names as what is said of two entities; of pairs,
@@ -144,7 +142,7 @@ class FewShot(OfTask, FrozenLinear):
         self.Settings.of(self)
         self._check_task()
         self.encoder_ = None
-        if self.answer is SPANS:
+        if self.finds_spans:
             return self._fit_tags(X, y, validation, listener)
         if not self.answer.is_one_label or self.input is PAIR:
             super().fit(X, y, validation=validation, listener=listener)

@@ -22,6 +22,7 @@ from metier.features.relation_phrases import relation_phrases
 from metier.progress import Listener, ignore
 from metier.tasks.answers import LABEL, LABEL_SET, RELATION, SCORE, SPANS, Decodable
 from metier.tasks.answers.scored_spans import ScoredSpan
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import MARKED_TEXT, PAIR, TEXT, TEXT_OR_PAIR, InputKind
 from metier.training.heads.frozen_heads import LABEL_HEAD, LABEL_SET_HEAD, SCORE_HEAD, FrozenHead
@@ -57,7 +58,7 @@ OF_SCORES = Way(TEXT_OR_PAIR, SCORE, SCORE_HEAD, "onnx_scorer.v1")
 OF_TAGS = Way(TEXT, SPANS, LABEL_HEAD, "")  # Its head says the kind.
 
 
-class OfTask(FrozenMethod):
+class OfTask(FrozenMethod, Classifier):
     """A method on a frozen base whose setting `task` says what it answers.
 
     Parameters
@@ -101,13 +102,23 @@ class OfTask(FrozenMethod):
         """Kind of the predictor that it leaves."""
         return self.way.kind
 
+    @property
+    def finds_spans(self) -> bool:
+        """Whether its answers are spans, on the states of tokens."""
+        return self.answer.name == SPANS.name
+
+    @property
+    def of_sets(self) -> bool:
+        """Whether its answers are sets of labels."""
+        return self.answer.name == LABEL_SET.name
+
     @classmethod
     def task_faults(cls, task: str) -> list[str]:
         """Say why a task cannot be done, in a sentence."""
         if task in cls.ways:
             return []
-        why = cls.refused.get(task, "it does not know how")
-        return [f"task is {task!r}, which {cls.name} does not do: {why}; expected one of {', '.join(cls.ways)}"]
+        why, known = cls.refused.get(task, "it does not know how"), ", ".join(cls.ways)
+        return [f"task is {task!r}, which {cls.name} does not do: {why}; expected one of {known}"]
 
     def predict(self, X: Any) -> Any:
         """Give the answer to each item: a label, a set of labels, a number, or spans."""
@@ -117,13 +128,13 @@ class OfTask(FrozenMethod):
             return np.asarray(self.classes_[self._probabilities(items).argmax(axis=1)])
         return self._answer(items).predicted
 
-    @available_if(lambda self: self.answer.name in (LABEL.name, RELATION.name, LABEL_SET.name))
+    @available_if(lambda self: self.answer.name in (LABEL.name, RELATION.name, LABEL_SET.name))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the probability of each label for each item, an ndarray of float64 of shape (n_items, n_labels)."""
         check_is_fitted(self)
         return self._probabilities(self.input.read(X))
 
-    @available_if(lambda self: self.answer.name == SPANS.name)
+    @available_if(lambda self: self.finds_spans)  # type: ignore[untyped-decorator]
     def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
         """Give the spans of each text with their probabilities."""
         check_is_fitted(self)
@@ -131,14 +142,14 @@ class OfTask(FrozenMethod):
         return [decoder.spans(one.logits, one.offsets) for one in self._logits(self.input.read(X))]
 
     def _logits(self, items: Sequence[Any]) -> Any:
-        if self.answer is SPANS:
+        if self.finds_spans:
             return self.head_.logits(self.reader_.read(items))
         return super()._logits(items)
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.graph_predictor` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        if self.answer is not SPANS:
+        if not self.finds_spans:
             super().export(folder)
             return
         check = None if self._held is None else EquivalenceCheck.of(self.answer, self._held)

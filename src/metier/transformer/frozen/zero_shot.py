@@ -13,11 +13,11 @@ from metier.evaluation.relation_measures import find_negative_label
 from metier.features.relation_phrases import named
 from metier.features.span_labels import SpanLabels, candidate_parts, part_vectors
 from metier.progress import Listener, ignore
-from metier.tasks.answers import LABEL_SET, SPANS
+from metier.tasks.answers import SPANS
 from metier.tasks.answers.grade_order import order_of
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import MARKED_TEXT, PAIR
-from metier.tasks.method_contract import Capabilities
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.tasks.text_pair import find_match_label
 from metier.training.heads.frozen_heads import FittedHead
@@ -28,7 +28,6 @@ from metier.transformer.frozen.descriptions import (
     read_descriptions,
     verbalised,
 )
-from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import ZeroShotSettings
 from metier.transformer.frozen.of_task import (
     OF_LABEL_SETS,
@@ -73,7 +72,7 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 
 
 @with_settings(ZeroShotSettings)
-class ZeroShot(OfTask, FrozenLinear):
+class ZeroShot(OfTask):
     """Similarity of the embedding of a text to those of the label descriptions; it does not learn from labelled rows.
 
     For the start, when there are label names but no labelled rows, and to see what labelling gains. With ten labelled
@@ -98,7 +97,9 @@ class ZeroShot(OfTask, FrozenLinear):
     """
 
     name = "zero_shot.v1"
-    capabilities: ClassVar[Capabilities] = replace(FrozenLinear.capabilities, tasks=tuple(WAYS))
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FROZEN, needs_base=True, tasks=tuple(WAYS)
+    )
     ways, refused = WAYS, REFUSED
 
     def fit(
@@ -130,7 +131,7 @@ class ZeroShot(OfTask, FrozenLinear):
             check_names_say_something([str(label) for label in examples.labels], given)
         self._resolve(examples, listener)
         self.described_ = self._described(examples, given)
-        if self.answer is SPANS:
+        if self.finds_spans:
             self._fit_tags(examples, judged, listener)
         else:
             self._fit_vectors(examples, judged, listener)
@@ -154,9 +155,9 @@ class ZeroShot(OfTask, FrozenLinear):
                 "Describe each label: descriptions={'refund': 'The customer wants money back.', …}."
             )
         labels = np.array(sorted(given))
-        if self.answer is SPANS:
+        if self.finds_spans:
             return Examples(items, [[] for _ in items], labels)
-        if self.answer is LABEL_SET:
+        if self.of_sets:
             return Examples(items, np.zeros((len(items), len(labels)), dtype=bool), labels)
         return Examples(items, np.zeros(len(items), dtype=np.int64), labels)
 
@@ -235,7 +236,7 @@ class ZeroShot(OfTask, FrozenLinear):
     def _neutral(self, examples: Examples, weight: np.ndarray, bias: np.ndarray, listener: Listener) -> Any:
         """Give what makes answers of similarities where no labelled row says how."""
         given = {choice: self.get_params(deep=False)[choice] for choice in self.answer.chooses}
-        if self.answer is not LABEL_SET:
+        if not self.of_sets:
             temperature = given["temperature"] or UNCALIBRATED_TEMPERATURE
             return self.answer.decoder(examples, temperature=temperature)
         if given["rule"] is not None:

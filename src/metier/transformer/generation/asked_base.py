@@ -23,7 +23,7 @@ from metier.bases.huggingface_folder import quiet_transformers
 from metier.evaluation.softmax import softmax
 from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.text.chat_client import Message, Reply
-from metier.predictors.text.decoding.token_choice import DecodingSettings
+from metier.predictors.text.decoding import DecodingSettings
 from metier.predictors.text.example_choice import EXAMPLES_FILE, ExamplePool
 from metier.predictors.text.prompting import Prompts, PromptSettings
 from metier.predictors.text.questions import AskedReply, Questions, QuestionSettings
