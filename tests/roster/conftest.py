@@ -130,6 +130,8 @@ SOURCES = {
         FEW_RECORDINGS,
     ),
 }
+# Methods of several tasks that are checked on rows of a second one, besides the one of `ALSO` or of the table.
+SECOND_TASK = {"few_shot.v1": "ner", "zero_shot.v1": "relation", "endpoint.v1": "ner"}
 # Methods that no task compares by default, and the task whose rows they are checked on.
 ALSO = {
     "self_training.v1": "classification",
@@ -173,6 +175,7 @@ PAIRS = [
         for method in methods
     ),
     *((task, method) for method, task in ALSO.items()),
+    *((task, method) for method, task in SECOND_TASK.items()),
 ]
 PAGE = "The committee met on Tuesday to discuss the budget of the hospital and its new wing in Geneva. " * 30
 
@@ -204,6 +207,7 @@ UNLABELLED = ["Shares of the bank fell after the report.", "The central bank lef
 # By the name of a setting: its cheapest value, from the task and the base.
 CHEAPEST = {
     "base": lambda task, base: base,
+    "task": lambda task, base: task.partition(":")[0],
     "epochs": lambda task, base: 1,
     "max_epochs": lambda task, base: 1,
     "steps": lambda task, base: 2,
@@ -302,9 +306,12 @@ class Chat(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        system, asked, *_ = (message["content"] for message in body["messages"])
+        system, *_, asked = (message["content"] for message in body["messages"])
         labels = re.findall(r"^- ([^:\n]+)", system, re.MULTILINE)
-        message = {"role": "assistant", "content": labels[len(asked) % len(labels)]}
+        reply = labels[len(asked) % len(labels)]
+        if "JSON list" in system:  # Of parts of the text: its first word.
+            reply = json.dumps([{"text": asked.split()[1], "label": reply}])
+        message = {"role": "assistant", "content": reply}
         data = json.dumps({"choices": [{"message": message}]}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))

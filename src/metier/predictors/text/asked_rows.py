@@ -10,18 +10,16 @@ from metier import evaluation
 from metier.errors import SettingsError
 from metier.predictors.text.example_choice import ExamplePool
 from metier.predictors.text.questions import AskedReply, Questions, QuestionSettings
-from metier.tasks.answers import ANSWERS, GRADE, SCORE, AnswerKind
+from metier.tasks.answers import ANSWERS, GRADE, LABEL, SCORE, AnswerKind
 from metier.tasks.answers.asking import About, Trust
 from metier.tasks.examples import Examples
-from metier.tasks.inputs import INPUTS, InputKind
+from metier.tasks.inputs import INPUTS, TEXT, InputKind
+from metier.tasks.task_table import TASKS as TABLE
 from metier.tasks.task_table import known_task
 from metier.text.language import detect_language
 
-# The tasks that a model can be asked about, as `AnswerKind.asking` has them and rows of texts ask.
-TASKS = (
-    *("classification", "multi_label", "ordinal", "regression", "text_pair"),
-    *("ner", "relation", "extractive_qa", "generation"),
-)
+# What a model can be asked about: all tasks whose answers say how.
+TASKS = tuple(name for name, row in TABLE.items() if ANSWERS[row.answer].asking is not None)
 USUAL_EXAMPLES = 4  # Of tasks whose labels do not say by themselves what is wanted.
 MOST_EXAMPLES = 2_000  # Rows that examples are chosen from, and that a bundle keeps.
 PER_MILLION = 1_000_000
@@ -74,7 +72,12 @@ class AskedTask:
         """Give how many examples a prompt has: as many as are asked for, or as the task usually needs."""
         if asked_for is not None:
             return asked_for
-        return 0 if self.name == "classification" else USUAL_EXAMPLES
+        return 0 if self.has_named_answers else USUAL_EXAMPLES
+
+    @property
+    def has_named_answers(self) -> bool:
+        """Whether one label answers a text: its name says what is wanted."""
+        return self.answer is LABEL and self.input is TEXT
 
 
 def build_questions(

@@ -19,7 +19,7 @@ from metier.predictors.text.asked_rows import (
 from metier.predictors.text.questions import AskedReply, Questions
 from metier.progress import Listener, Progress
 from metier.tasks.answer_batches import AnswerBatch
-from metier.tasks.answers import LABEL_SET, SCORE
+from metier.tasks.answers import LABEL_SET, SCORE, WRITTEN_TEXT
 from metier.tasks.answers.asking import Trust
 from metier.tasks.answers.decoder_settings import HALF_WIDTH, ORDER
 from metier.tasks.examples import Examples
@@ -130,7 +130,7 @@ class AskingMethod(BaseEstimator):
         task, options = AskedTask.of(self.task), self.get_params(deep=False)
         examples = task.check(X, y, order=options["order"])
         self.classes_ = examples.labels
-        if task.name == "generation" and options["kind"] is None:
+        if task.answer is WRITTEN_TEXT and options["kind"] is None:
             options = {**options, "kind": infer_kind(check_texts(X, y))[0]}
         settings = type(self).Settings(**options)  # type: ignore[attr-defined]
         questions, facts = build_questions(task, examples, list(y), settings)

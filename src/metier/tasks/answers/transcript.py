@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from metier.tasks.answers.asking import Asking
 from metier.tasks.answers.kind import RecordFields, Words
 from metier.tasks.answers.written_text import WrittenText
 from metier.text.spoken_forms import spoken_words
@@ -13,6 +14,7 @@ class Transcript(WrittenText):
     """A written text that is compared as it is spoken: case and punctuation are no errors."""
 
     name: ClassVar[str] = "transcript"
+    asking: ClassVar[Asking | None] = None  # Recordings are shown to no model that is asked in words.
     words: ClassVar[Words] = Words("automatic-speech-recognition", "Writes down what is said in {item}.")
     record: ClassVar[RecordFields] = {"text": (str, "What is said in the recording.")}
 

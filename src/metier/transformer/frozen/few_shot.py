@@ -16,6 +16,7 @@ from metier.bases.precision import mixed_precision
 from metier.evaluation.calibration import log_loss
 from metier.features.relation_phrases import named
 from metier.progress import Listener, ignore
+from metier.tasks.answers import PASSAGE_ANSWER, RANKING, WRITTEN_TEXT
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
 from metier.tasks.inputs import MARKED_TEXT, PAIR
@@ -34,6 +35,7 @@ from metier.transformer.frozen.descriptions import verbalised, words_of
 from metier.transformer.frozen.frozen_settings import FewShotSettings
 from metier.transformer.frozen.frozen_vectors import reading_cost
 from metier.transformer.frozen.of_task import (
+    OF_GRADES,
     OF_LABEL_SETS,
     OF_PAIRS,
     OF_RELATIONS,
@@ -41,7 +43,7 @@ from metier.transformer.frozen.of_task import (
     OF_TAGS,
     OF_TEXTS,
     OfTask,
-    Way,
+    by_task,
 )
 from metier.transformer.frozen.token_tags import TokenReader, fit_tags
 
@@ -51,23 +53,13 @@ MOST_ROWS_A_LABEL = 32
 STEPS = 40
 LAYER_DECAY, WEIGHT_DECAY = 0.9, 0.01
 NAMED_PAIRS = 8  # Pairs of entities of rows that the name of a relation is said of.
-WAYS: Mapping[str, Way] = MappingProxyType(
-    {
-        "classification": OF_TEXTS,
-        "ordinal": OF_TEXTS,
-        "relation": OF_RELATIONS,
-        "multi_label": OF_LABEL_SETS,
-        "text_pair": OF_PAIRS,
-        "regression": OF_SCORES,
-        "ner": OF_TAGS,
-    }
-)
+WAYS = by_task(OF_TEXTS, OF_GRADES, OF_RELATIONS, OF_LABEL_SETS, OF_PAIRS, OF_SCORES, OF_TAGS)
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
-        "extractive_qa": "where an answer begins and ends takes a base that has read passages with questions (reader.v1), "
-        "or one that is asked in words (prompted.v1, endpoint.v1)",
-        "generation": "it has no text to write with (prompted.v1 and endpoint.v1 have)",
-        "retrieval": "frozen_search.v1 needs no labelled row at all",
+        PASSAGE_ANSWER.name: "where an answer begins and ends takes a base that has read passages with questions "
+        "(reader.v1), or one that is asked in words (prompted.v1, endpoint.v1)",
+        WRITTEN_TEXT.name: "it has no text to write with (prompted.v1 and endpoint.v1 have)",
+        RANKING.name: "frozen_search.v1 needs no labelled row at all",
     }
 )
 

@@ -8,6 +8,7 @@ the vector of the phrase between its entities. Tags stand on the states of token
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,11 +21,12 @@ from metier.export.graph_export import export_graph, keep_report, sample_of
 from metier.export.precision_choice import EquivalenceCheck
 from metier.features.relation_phrases import relation_phrases
 from metier.progress import Listener, ignore
-from metier.tasks.answers import LABEL, LABEL_SET, RELATION, SCORE, SPANS, Decodable
+from metier.tasks.answers import GRADE, LABEL, LABEL_SET, RELATION, SCORE, SPANS, AnswerKind, Decodable
 from metier.tasks.answers.scored_spans import ScoredSpan
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import MARKED_TEXT, PAIR, TEXT, TEXT_OR_PAIR, InputKind
+from metier.tasks.task_table import TASKS
 from metier.training.heads.frozen_heads import LABEL_HEAD, LABEL_SET_HEAD, SCORE_HEAD, FrozenHead
 from metier.transformer.frozen.frozen_method import FrozenMethod
 from metier.transformer.frozen.token_tags import TokenReader
@@ -41,21 +43,36 @@ class Way:
     head : FrozenHead
         Not used where answers are spans.
     kind : str
-        Of the predictor, a row of `GRAPH_KINDS`.
+        Of the predictor, a row of `GRAPH_KINDS`; empty where the head says it.
+    of : AnswerKind
+        Of the tasks that are done so, with this input.
     """
 
     input: InputKind
     answer: Decodable
     head: FrozenHead
     kind: str
+    of: AnswerKind
 
 
-OF_TEXTS = Way(TEXT, LABEL, LABEL_HEAD, "onnx_encoder.v1")
-OF_PAIRS = Way(PAIR, LABEL, LABEL_HEAD, "onnx_bi_encoder.v1")
-OF_RELATIONS = Way(MARKED_TEXT, RELATION, LABEL_HEAD, "onnx_phrases.v1")
-OF_LABEL_SETS = Way(TEXT, LABEL_SET, LABEL_SET_HEAD, "onnx_many_labels.v1")
-OF_SCORES = Way(TEXT_OR_PAIR, SCORE, SCORE_HEAD, "onnx_scorer.v1")
-OF_TAGS = Way(TEXT, SPANS, LABEL_HEAD, "")  # Its head says the kind.
+OF_TEXTS = Way(TEXT, LABEL, LABEL_HEAD, "onnx_encoder.v1", LABEL)
+OF_GRADES = Way(TEXT, LABEL, LABEL_HEAD, "onnx_encoder.v1", GRADE)
+OF_PAIRS = Way(PAIR, LABEL, LABEL_HEAD, "onnx_bi_encoder.v1", LABEL)
+OF_RELATIONS = Way(MARKED_TEXT, RELATION, LABEL_HEAD, "onnx_phrases.v1", RELATION)
+OF_LABEL_SETS = Way(TEXT, LABEL_SET, LABEL_SET_HEAD, "onnx_many_labels.v1", LABEL_SET)
+OF_SCORES = Way(TEXT_OR_PAIR, SCORE, SCORE_HEAD, "onnx_scorer.v1", SCORE)
+OF_TAGS = Way(TEXT, SPANS, LABEL_HEAD, "", SPANS)
+
+
+def by_task(*ways: Way) -> Mapping[str, Way]:
+    """Give the way of each task that one of them does, as the table of tasks states its kinds."""
+    found = {
+        task: way
+        for task, row in TASKS.items()
+        for way in ways
+        if (way.input.name, way.of.name) == (row.asks, row.answer)
+    }
+    return MappingProxyType(found)
 
 
 class OfTask(FrozenMethod, Classifier):
@@ -66,7 +83,7 @@ class OfTask(FrozenMethod, Classifier):
     ways : mapping of str to Way
         By the task.
     refused : mapping of str to str
-        Why it does not do a task, in a clause.
+        Why it does not do a task, in a clause; by the kind of the task's answers.
     """
 
     ways: ClassVar[Mapping[str, Way]]
@@ -117,7 +134,8 @@ class OfTask(FrozenMethod, Classifier):
         """Say why a task cannot be done, in a sentence."""
         if task in cls.ways:
             return []
-        why, known = cls.refused.get(task, "it does not know how"), ", ".join(cls.ways)
+        row, known = TASKS.get(task), ", ".join(cls.ways)
+        why = cls.refused.get("" if row is None else row.answer, "it does not know how")
         return [f"task is {task!r}, which {cls.name} does not do: {why}; expected one of {known}"]
 
     def predict(self, X: Any) -> Any:

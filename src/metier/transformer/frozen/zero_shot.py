@@ -13,7 +13,7 @@ from metier.evaluation.relation_measures import find_negative_label
 from metier.features.relation_phrases import named
 from metier.features.span_labels import SpanLabels, candidate_parts, part_vectors
 from metier.progress import Listener, ignore
-from metier.tasks.answers import SPANS
+from metier.tasks.answers import PASSAGE_ANSWER, RANKING, SCORE, SPANS, WRITTEN_TEXT
 from metier.tasks.answers.grade_order import order_of
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import MARKED_TEXT, PAIR
@@ -30,13 +30,14 @@ from metier.transformer.frozen.descriptions import (
 )
 from metier.transformer.frozen.frozen_settings import ZeroShotSettings
 from metier.transformer.frozen.of_task import (
+    OF_GRADES,
     OF_LABEL_SETS,
     OF_PAIRS,
     OF_RELATIONS,
     OF_TAGS,
     OF_TEXTS,
     OfTask,
-    Way,
+    by_task,
 )
 from metier.transformer.frozen.token_tags import DescribedTags, StatesOfText, TokenReader
 
@@ -50,23 +51,15 @@ NAMED_PAIRS = 32  # Pairs of entities that each relation is said of.
 SET_MARGIN, PART_MARGIN = 1.0, 1.5
 NEIGHBOUR_WEIGHT = 0.5  # Of the grades beside a grade, in its direction.
 HISTOGRAM_BINS = 64
-WAYS: Mapping[str, Way] = MappingProxyType(
-    {
-        "classification": OF_TEXTS,
-        "ordinal": OF_TEXTS,
-        "multi_label": OF_LABEL_SETS,
-        "text_pair": OF_PAIRS,
-        "relation": OF_RELATIONS,
-        "ner": OF_TAGS,
-    }
-)
+WAYS = by_task(OF_TEXTS, OF_GRADES, OF_LABEL_SETS, OF_PAIRS, OF_RELATIONS, OF_TAGS)
+ASK = "there are no labels to describe; ask a model that writes (endpoint.v1, prompted.v1)"
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
-        "regression": "a number has no name that could be described, and no unit without a row that states one; label some "
+        SCORE.name: "a number has no name that could be described, and no unit without a row that states one; label some "
         "rows for frozen_ridge.v1",
-        "extractive_qa": "there are no labels to describe; ask a model that writes (endpoint.v1, prompted.v1)",
-        "generation": "there are no labels to describe; ask a model that writes (endpoint.v1, prompted.v1)",
-        "retrieval": "frozen_search.v1 searches without a labelled row already",
+        PASSAGE_ANSWER.name: ASK,
+        WRITTEN_TEXT.name: ASK,
+        RANKING.name: "frozen_search.v1 searches without a labelled row already",
     }
 )
 
@@ -187,7 +180,7 @@ class ZeroShot(OfTask):
         if self.input is PAIR:
             return self._of_cosine(examples, listener)
         weight = directions(self._means(listener))
-        if self.task == "ordinal":
+        if self.way is OF_GRADES:
             weight = self._with_neighbours(weight, [str(label) for label in examples.labels])
         if self.input is MARKED_TEXT:
             negative = find_negative_label(list(map(str, examples.labels)), stated=self.negative_label)

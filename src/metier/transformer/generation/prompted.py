@@ -219,7 +219,7 @@ class Prompted(AskingMethod):
 
     def _is_plain(self, task: AskedTask) -> bool:
         """Whether labels of texts are scored in the template, without examples."""
-        return task.name == "classification" and not self.n_examples and not self.mask_personal_data
+        return task.has_named_answers and not self.n_examples and not self.mask_personal_data
 
     def _settled(self) -> dict[str, Any]:
         """Give settings with which a fit asks nothing."""
