@@ -18,8 +18,7 @@ from metier.predictors.composite.members import member_folder
 from metier.predictors.loading import Predictor, as_bundle_error, load_predictor, read_settings
 from metier.tasks.answer_batches import Answers, RecordAnswers
 from metier.tasks.answers.bio import Span
-from metier.tasks.answers.scored_spans import ScoredSpan
-from metier.tasks.answers.spans import spans_of_record
+from metier.tasks.answers.scored_spans import ScoredSpan, spans_of_record
 from metier.tasks.answers.triples import ScoredRelation, TripleTarget, triple_answers
 
 KIND = "triples_pipeline.v1"

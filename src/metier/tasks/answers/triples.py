@@ -14,8 +14,8 @@ from metier.figures import count_of
 from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.answers.bio import Span
 from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words
-from metier.tasks.answers.scored_spans import ScoredSpan
-from metier.tasks.answers.spans import SPAN_COLUMNS, SPANS, check_spans, span_answers, targets_of
+from metier.tasks.answers.scored_spans import ScoredSpan, span_answers, targets_of
+from metier.tasks.answers.spans import SPAN_COLUMNS, SPANS, check_spans
 from metier.tasks.examples import Examples
 
 # A target: `spans`, a list of [start, end, label], and `relations`, a list of [head, tail, label], places in `spans`.
