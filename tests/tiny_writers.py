@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
@@ -75,4 +77,36 @@ def make_t5(folder: Path, texts) -> Path:
         decoder_start_token_id=0,
     )
     save_language_model(T5ForConditionalGeneration(config), tokenizer, folder)
+    return folder
+
+
+def make_bart(folder: Path, texts) -> Path:
+    """As BART comes: a mark before and behind every text, the first token forced, and an end where there is no more room."""
+    tokenizer = make_tokenizer(texts)
+    marks = [("<|im_start|>", 1), ("<|im_end|>", 2)]
+    tokenizer._tokenizer.post_processor = processors.TemplateProcessing(
+        single="<|im_start|> $A <|im_end|>", special_tokens=marks
+    )
+    torch.manual_seed(0)
+    config = BartConfig(
+        vocab_size=len(tokenizer),
+        d_model=64,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=128,
+        decoder_ffn_dim=128,
+        max_position_embeddings=512,
+        dropout=0.0,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+        decoder_start_token_id=2,
+        forced_bos_token_id=1,
+        forced_eos_token_id=2,
+    )
+    model = BartForConditionalGeneration(config)
+    model.generation_config.bad_words_ids = [[0]]
+    save_language_model(model, tokenizer, folder)
     return folder
