@@ -103,10 +103,8 @@ def make_bart(folder: Path, texts) -> Path:
         eos_token_id=2,
         pad_token_id=0,
         decoder_start_token_id=2,
-        forced_bos_token_id=1,
-        forced_eos_token_id=2,
     )
     model = BartForConditionalGeneration(config)
-    model.generation_config.bad_words_ids = [[0]]
+    model.generation_config.update(forced_bos_token_id=1, forced_eos_token_id=2, bad_words_ids=[[0]])
     save_language_model(model, tokenizer, folder)
     return folder

@@ -15,6 +15,7 @@ from metier.bases.known_bases import (
     suits,
     unread_note,
 )
+from metier.bases.torch_free_writers import torch_note
 from metier.errors import MissingExtraError, SettingsError
 from metier.selection.base_kinds import BASE_KINDS, COMPARED, EVERY
 from metier.selection.settings import TrainSettings
@@ -146,10 +147,12 @@ def base_for_reading(
 def base_notes(
     stated: Sequence[Capabilities], reading: str, mix: LanguageMix, settings: TrainSettings
 ) -> tuple[str, ...]:
-    """Say of each base that a candidate stands on which rows it does not read."""
+    """Say of each base that a candidate stands on which rows it does not read, and whether answers will need torch."""
     named, writers = settings.base_that("writes"), names_for("writer")
     writing = writers[:1] if named == "auto" or not suits(named, "writes") else [named]
     bases = {"writes": writing, "reads": [reading], "sees": [], "hears": []}
     used = [bases[one.base_does] for one in stated if one.needs_base]
     notes = [unread_note(name, mix) for name in dict.fromkeys(name for names in used for name in names)]
+    if bases["writes"] in used:
+        notes += [torch_note(name) for name in bases["writes"]]
     return tuple(note for note in notes if note is not None)
