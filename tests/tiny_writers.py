@@ -81,7 +81,7 @@ def make_t5(folder: Path, texts) -> Path:
 
 
 def make_bart(folder: Path, texts) -> Path:
-    """As BART comes: a mark before and behind every text, the first token forced, and an end where there is no more room."""
+    """As BART comes: marks around every text, the first token forced, and an end where there is no more room."""
     tokenizer = make_tokenizer(texts)
     marks = [("<|im_start|>", 1), ("<|im_end|>", 2)]
     tokenizer._tokenizer.post_processor = processors.TemplateProcessing(
