@@ -397,11 +397,6 @@ def test_bytes_stand_for_their_weights():
     assert np.abs(back - weight).max() <= scales.max() / 2 + 1e-6
 
 
-def test_beams_are_answered_by_torch(llama, talk, tmp_path):
-    learn(llama, talk, epochs=1, beams=2).export(tmp_path)
-    assert type(load_predictor(tmp_path)).__name__ == "TorchGenerationPredictor"
-
-
 @pytest.fixture(scope="module")
 def bloom(llama, tmp_path_factory):
     """A base of an architecture that is not in the table."""

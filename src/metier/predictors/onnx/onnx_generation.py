@@ -15,6 +15,7 @@ from metier.predictors.onnx.decoder_loop import DecoderLoop
 from metier.predictors.onnx.encoder_decoder_loop import EncoderDecoderLoop, TokenRules
 from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE, open_session
 from metier.predictors.text.decoding import DecodingSettings, Search, StepwiseModel
+from metier.predictors.text.decoding.constraints import build_constraint
 from metier.predictors.text.decoding.token_choice import readable
 from metier.predictors.text.extracted_sentences import written
 from metier.predictors.text.prompting import Codec, FileCodec, Prompts, PromptSettings
@@ -61,8 +62,16 @@ class OnnxGenerationPredictor:
         self._codec = codec
         self._prompts = Prompts(PromptSettings.of(settings["prompt"]), codec)
         self._decoding = DecodingSettings(**settings["decoding"])
+        ends = settings["end_ids"]
+        constraint = build_constraint(
+            self._decoding.constraint,
+            codec,
+            end_ids=ends,
+            max_new_tokens=self._decoding.max_new_tokens,
+            n_before=self._begins_after(),
+        )
         self._search = Search(
-            self._loop, self._decoding, end_ids=settings["end_ids"], most_rows=self._loop.most_rows
+            self._loop, self._decoding, end_ids=ends, constraint=constraint, most_rows=self._loop.most_rows
         )
 
     @classmethod
@@ -88,6 +97,10 @@ class OnnxGenerationPredictor:
     def open_loop(cls, folder: Path, settings: Mapping[str, Any], *, threads: int) -> Loop:
         """Open the graphs of a folder; raises whatever ONNX Runtime raises."""
         return DecoderLoop(open_session(folder / MODEL_FILE, threads=threads))
+
+    def _begins_after(self) -> int:
+        """Give how many tokens an answer begins with that are none of its text."""
+        return 0
 
     def predict(self, items: Sequence[Any]) -> RecordAnswers:
         """Write an answer to each item."""
@@ -147,3 +160,7 @@ class OnnxEncoderDecoderPredictor(OnnxGenerationPredictor):
         """Open the graphs of a folder; `token_rules` of the settings says what every answer keeps to."""
         encoder, decoder = (open_session(folder / name, threads=threads) for name in (ENCODER_FILE, MODEL_FILE))
         return EncoderDecoderLoop(encoder, decoder, TokenRules.of(settings["token_rules"]))
+
+    def _begins_after(self) -> int:
+        """Those that its tokenizer puts before every text."""
+        return len(self._prompts.settings.before)

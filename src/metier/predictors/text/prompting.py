@@ -103,6 +103,11 @@ class FileCodec:
         """Give the ids of a text to be written: there is one vocabulary."""
         return self.encode(text)
 
+    def tokenizer_text(self) -> str:
+        """Give the text of the file: which bytes each token stands for is read from it."""
+        text: str = self._written.to_str()
+        return text
+
     def decode(self, ids: Sequence[int]) -> str:
         """Give the text of ids, without special tokens."""
         text: str = self._marks.decode(list(ids), skip_special_tokens=True)

@@ -1,6 +1,6 @@
 """From checked rows to tokens: how prompts are built for a base, and what of the rows is trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from metier.bases.base import GenerativeBase
 from metier.bases.generative_bases import load_codec
 from metier.bases.huggingface_folder import quiet_transformers
 from metier.errors import DataError
+from metier.predictors.text.decoding.constraints import build_constraint, constrained_targets, tokens_needed
 from metier.predictors.text.decoding.decoding_settings import smallest_unrepeated
 from metier.predictors.text.prompting import ENCODER_TEMPLATE, PLAIN_TEMPLATE, Codec, Prompts, PromptSettings
 from metier.tasks.generation import TextPairs
@@ -38,6 +39,8 @@ class Encoding:
     max_new_tokens, no_repeat_ngram : int
         What the training targets say about answers.
     end_id : int
+    constraint : mapping, optional
+        What answers are held to, see `DecodingSettings`; a target that breaks it is refused.
     """
 
     base: GenerativeBase
@@ -47,6 +50,7 @@ class Encoding:
     max_new_tokens: int
     no_repeat_ngram: int
     end_id: int
+    constraint: Mapping[str, Any] | None = None
 
     def rows(self, pairs: TextPairs) -> tuple[GenerationRows, dict[str, int]]:
         """Give the rows as tokens, and what could not be used of them.
@@ -62,7 +66,7 @@ class Encoding:
         """
         prompts, answers = [], []
         n_left_out = n_cut = 0
-        for item, target in zip(pairs.items, pairs.targets, strict=True):
+        for item, target in zip(pairs.items, self._targets(pairs), strict=True):
             built = self.prompts.build(item)
             if len(built) > 1:
                 n_left_out += 1
@@ -92,6 +96,9 @@ class Encoding:
         found = self.tokenizer.pad_token_id
         return self.end_id if found is None else int(found)
 
+    def _targets(self, pairs: TextPairs) -> Sequence[str]:
+        return constrained_targets(self.constraint, pairs.targets)
+
     def _answer(self, target: str) -> list[int]:
         return encode_answer(self.codec, self.prompts.settings, self.base, target, self.end_id)
 
@@ -115,6 +122,7 @@ def build_encoding(
     instruction: str | None,
     context: int,
     max_new_tokens: int | None,
+    constraint: Mapping[str, Any] | None = None,
 ) -> Encoding:
     """Decide how a base is asked, from what it is and what the training rows are like."""
     with quiet_transformers():
@@ -125,9 +133,13 @@ def build_encoding(
     end_id = _end_of(tokenizer, base)
     context = min(context, base.max_length)
     bare = prompt_settings(base, tokenizer, kind=kind, room=context, instruction=instruction, language=language)
-    answers = [encode_answer(codec, bare, base, target, end_id) for target in pairs.targets]
+    targets = constrained_targets(constraint, pairs.targets)
+    answers = [encode_answer(codec, bare, base, target, end_id) for target in targets]
     lengths = [len(answer) for answer in answers]
-    most = max_new_tokens or _most_new_tokens(lengths, context)
+    most = max_new_tokens or max(_most_new_tokens(lengths, context), tokens_needed(constraint, codec))
+    build_constraint(
+        constraint, codec, end_ids=[end_id], max_new_tokens=most
+    )  # Or it is said now what is missing.
     check_targets(lengths, most, context=context, base=base, is_stated=max_new_tokens is not None)
     room = context if base.is_encoder_decoder else context - most
     settings = PromptSettings(**{**vars(bare), "room": room})
@@ -137,8 +149,9 @@ def build_encoding(
         codec,
         checked_prompts(base, settings, codec),
         most,
-        0 if text_kind(kind).is_verbatim else smallest_unrepeated(answers),
+        0 if constraint or text_kind(kind).is_verbatim else smallest_unrepeated(answers),
         end_id,
+        constraint,
     )
 
 

@@ -15,17 +15,19 @@ from metier.bases.generative_bases import (
     save_language_model,
     working_dtype,
 )
+from metier.errors import SettingsError
 from metier.export.generation_export import CHECKED_ROWS, export_fault, export_writer
 from metier.predictors.loading import write_settings
 from metier.predictors.onnx.graph_session import TOKENIZER_FILE
 from metier.predictors.text.decoding import DecodingSettings
+from metier.predictors.text.decoding.constraints import read_constraint
 from metier.progress import Listener, ignore
 from metier.tasks.generation import Generation, TextPairs, check_texts
 from metier.tasks.inputs.conversation import as_items
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.training.answer_tuning import plan_of, tune_writer
-from metier.training.encoder_settings import Precision, ScheduleSettings
+from metier.training.encoder_settings import Precision
 from metier.training.loop import Outcome
 from metier.training.training_cost import Cost
 from metier.transformer.generation.answer_rules import (
@@ -35,6 +37,7 @@ from metier.transformer.generation.answer_rules import (
     end_ids,
     rules_fault,
 )
+from metier.transformer.generation.decoding_fields import NOT_OF_PIECES, DecodingFields
 from metier.transformer.generation.generation_examples import Encoding, build_encoding
 from metier.transformer.generation.generation_rows import GenerationRows
 from metier.transformer.generation.kept_states import kept_states
@@ -47,7 +50,7 @@ from metier.transformer.generation.writing_cost import measure_writer
 LEARNING_RATES = {"lora": 5e-4, "full": 5e-5, "adalora": 1e-3, "ia3": 3e-3}
 
 
-class GeneratorSettings(ScheduleSettings):
+class GeneratorSettings(DecodingFields):
     """What `Generator` can be set to."""
 
     base: Any = Field(
@@ -88,24 +91,6 @@ class GeneratorSettings(ScheduleSettings):
         description="Most tokens of prompt and answer together (of an encoder-decoder: of the prompt). "
         "Longer texts are shortened as `predictors.text.prompting` describes.",
     )
-    max_new_tokens: int | None = Field(
-        None, ge=1, description="Most tokens of an answer; None: by the lengths of the training targets."
-    )
-    no_repeat_ngram: int | None = Field(
-        None,
-        ge=0,
-        description="Length of word n-grams that may not be repeated; None: by the training targets.",
-    )
-    beams: int = Field(1, ge=1, description="Beams of the beam search; 1: none.")
-    temperature: float = Field(
-        0.0, ge=0, description="Sampling temperature; 0: greedy decoding. See `DecodingSettings`."
-    )
-    top_p: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="Nucleus sampling: share of probability to sample from. See `DecodingSettings`.",
-    )
     checkpoint_folder: str | Path | None = Field(
         None, description="Folder for checkpoints; training resumes from the last one found there."
     )
@@ -127,11 +112,6 @@ class GeneratorSettings(ScheduleSettings):
                 f"adaptation is {adaptation!r}, which a generative model cannot use: the adaptation has to "
                 f"merge into its weights. Use 'lora:{values['rank']}', or one of "
                 f"{', '.join(LEARNING_RATES)}"
-            )
-        if values["beams"] != 1 and values["temperature"]:
-            faults.append(
-                f"beams is {values['beams']} and temperature {values['temperature']}: use beam search or "
-                "sampling, not both"
             )
         return faults
 
@@ -272,8 +252,6 @@ class Generator(BaseEstimator):
 
     def _export_fault(self, model: Any) -> str:
         """Say what keeps the model from being answered without torch, "" for nothing."""
-        if self.beams > 1:
-            return "beams are followed by torch"
         if not (self._encoding_.base.folder / TOKENIZER_FILE).is_file():
             return f"the base has no {TOKENIZER_FILE}"
         return export_fault(model.config) or rules_fault(model)
@@ -290,9 +268,11 @@ class Generator(BaseEstimator):
 
     def _task_of(self, pairs: TextPairs) -> Generation:
         found = Generation.from_texts(pairs)
-        if self.kind == "auto":
-            return found
-        return Generation(self.kind, "stated", found.language, is_dialogue=found.is_dialogue)
+        if self.kind != "auto":
+            found = Generation(self.kind, "stated", found.language, is_dialogue=found.is_dialogue)
+        if found.kind == "translation" and self._constraint is not None:
+            raise SettingsError([NOT_OF_PIECES], origin="The settings")
+        return found
 
     def _encoding(self, pairs: TextPairs) -> Encoding:
         return build_encoding(
@@ -303,7 +283,12 @@ class Generator(BaseEstimator):
             instruction=self.instruction,
             context=self.context,
             max_new_tokens=self.max_new_tokens,
+            constraint=self._constraint,
         )
+
+    @property
+    def _constraint(self) -> dict[str, Any] | None:
+        return read_constraint(self.choices, self.json_schema)
 
     @property
     def _adaptation(self) -> AdaptationName:
@@ -329,6 +314,13 @@ class Generator(BaseEstimator):
             top_p=self.top_p,
             no_repeat_ngram=no_repeat_ngram if self.no_repeat_ngram is None else self.no_repeat_ngram,
             seed=self.random_state,
+            top_k=self.top_k,
+            min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty,
+            min_new_tokens=self.min_new_tokens,
+            length_penalty=self.length_penalty,
+            early_stopping=self.early_stopping,
+            constraint=self._encoding_.constraint,
         )
 
     def _finish(self, model: Any, encoding: Encoding) -> None:

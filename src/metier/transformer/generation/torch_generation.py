@@ -24,7 +24,8 @@ from metier.bases.generative_bases import (
 from metier.features.tokenization import batches_by_length
 from metier.predictors.loading import read_settings
 from metier.predictors.text.decoding import DecodingSettings
-from metier.predictors.text.decoding.token_choice import forbidden, readable
+from metier.predictors.text.decoding.constraints import build_constraint
+from metier.predictors.text.decoding.token_choice import TokenScores, readable
 from metier.predictors.text.extracted_sentences import written
 from metier.predictors.text.prompting import Codec, Prompts, PromptSettings
 from metier.tasks.answer_batches import RecordAnswers
@@ -58,6 +59,18 @@ class TorchGenerationPredictor:
         self._decoding = DecodingSettings(**settings["decoding"])
         self._is_encoder_decoder = bool(model.config.is_encoder_decoder)
         self._generation = _generation_config(model, self._decoding)
+        ends = self._generation.eos_token_id
+        end_ids = [] if ends is None else list(ends) if isinstance(ends, list) else [ends]
+        constraint = build_constraint(
+            self._decoding.constraint,
+            codec,
+            end_ids=end_ids,
+            # Some encoder-decoders make the last token that there is room for an end.
+            max_new_tokens=self._decoding.max_new_tokens
+            - (model.generation_config.forced_eos_token_id is not None),
+            n_before=len(self._prompts.settings.before) if self._is_encoder_decoder else 0,
+        )
+        self._scores = TokenScores(self._decoding, end_ids=end_ids, constraint=constraint)
         # Draws come from torch's one generator, so two threads must not draw at once.
         self._lock = threading.Lock()
 
@@ -112,9 +125,8 @@ class TorchGenerationPredictor:
         return texts
 
     def _processors(self, longest: int) -> Any:
-        length = self._decoding.no_repeat_ngram
         start = 1 if self._is_encoder_decoder else longest
-        return transformers.LogitsProcessorList([_NoRepeat(length, start)] if length else [])
+        return transformers.LogitsProcessorList([_Scores(self._scores, start)] if self._scores.changes else [])
 
     def _generate(
         self, prompts: Sequence[Sequence[int]], streamer: "_TokenQueue | None" = None
@@ -146,17 +158,22 @@ class TorchGenerationPredictor:
         return [np.asarray(row).tolist() for row in new]
 
 
-class _NoRepeat(transformers.LogitsProcessor):
-    """Keeps an answer from repeating itself; what the prompt says it may say, which transformers' own forbids."""
+class _Scores(transformers.LogitsProcessor):
+    """Chooses among what the settings and the constraint allow, by the answer alone.
 
-    def __init__(self, length: int, start: int):
-        self._length = length
+    What the prompt says an answer may say, which transformers' own processors forbid.
+    """
+
+    def __init__(self, scores: TokenScores, start: int):
+        self._scores = scores
         self._start = start
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        for row, ids in enumerate(input_ids[:, self._start :].tolist()):
-            scores[row, list(forbidden(ids, self._length))] = -torch.inf
-        return scores
+        if input_ids.shape[1] < self._start:
+            return scores
+        rows = zip(scores.float().cpu().numpy(), input_ids[:, self._start :].tolist(), strict=True)
+        changed = np.stack([self._scores.of(row, ids) for row, ids in rows])
+        return torch.from_numpy(changed).to(scores)
 
 
 class _TokenQueue(transformers.StoppingCriteria):
@@ -214,9 +231,11 @@ def _generation_config(model: Any, decoding: DecodingSettings) -> Any:
         "do_sample": does_sample,
         "temperature": decoding.temperature if does_sample else None,
         "top_p": decoding.top_p if does_sample else None,
-        "top_k": None,
+        "top_k": decoding.top_k if does_sample and decoding.top_k else None,
+        "min_p": decoding.min_p if does_sample and decoding.min_p else None,
         "no_repeat_ngram_size": None,
-        "early_stopping": decoding.beams > 1,
+        "early_stopping": decoding.early_stopping if decoding.beams > 1 else None,
+        "length_penalty": decoding.length_penalty if decoding.beams > 1 else None,
         "pad_token_id": pad if pad is not None else 0,
     }
     own.pop("transformers_version", None)

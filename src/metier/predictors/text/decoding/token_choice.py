@@ -27,6 +27,13 @@ class TokenScores:
         self.end_ids = frozenset(end_ids)
         self._constraint = constraint
 
+    @property
+    def changes(self) -> bool:
+        """Whether the scores are ever others than the logits."""
+        settings = self.settings
+        limits = (settings.repetition_penalty != 1, settings.no_repeat_ngram, settings.min_new_tokens)
+        return self._constraint is not None or any(limits)
+
     def of(self, logits: np.ndarray, answer: Sequence[int]) -> np.ndarray:
         """Give the scores that a token is chosen by, minus infinity where it must not come.
 
