@@ -55,7 +55,7 @@ def test_every_answer_of_an_untaught_writer_keeps_to_the_schema_and_to_the_choic
 
 
 def test_what_is_taught_is_written(bases):
-    given = {"epochs": 40, "learning_rate": 5e-3, "adaptation": "full", "token_budget": 256}
+    given = {"epochs": 150, "learning_rate": 5e-3, "adaptation": "full", "token_budget": 256}
     fitted = Generator(base=bases["OnnxGenerationPredictor"], json_schema=SCHEMA, **given).fit(TEXTS, OBJECTS)
     assert fitted.predict(TEXTS) == [json.dumps({"topic": topic}) for topic in TOPICS]
 
