@@ -15,6 +15,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
 )
 
+from metier.bases.adaptation.inserted import read_parts, split_weights, write_parts
 from metier.bases.base import FACTS_FILE, WEIGHTS, GenerativeBase
 from metier.bases.huggingface_folder import check_whole, load_pretrained, loading, quiet_transformers
 from metier.bases.known_base import known_base
@@ -66,6 +67,7 @@ def load_language_model(base: GenerativeBase, *, dtype: torch.dtype) -> Any:
     with loading(base.folder, "a generative model", expected):
         model, missing = load_pretrained(kind, base.folder, dtype=dtype)
     check_whole(base.folder, missing, "model")
+    read_parts(model, base.folder)
     return model.eval()
 
 
@@ -146,9 +148,13 @@ def _check_architecture(folder: Path, config: Any) -> None:
 def save_language_model(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write a model and its tokenizer in Hugging Face layout, the chat template in `tokenizer_config.json`."""
     folder.mkdir(parents=True, exist_ok=True)
+    own, parts = split_weights(model)
     with quiet_transformers():
-        model.save_pretrained(folder, safe_serialization=True, max_shard_size="1000GB")
+        model.save_pretrained(
+            folder, state_dict=own if parts else None, safe_serialization=True, max_shard_size="1000GB"
+        )
         # A template in a file of its own would be one more kind of file that a bundle has to trust.
         tokenizer.save_pretrained(folder, save_jinja_files=False)
+    write_parts(model, folder)
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors writes 0600.

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from metier.bases.adaptation.inserted import PART
 from metier.export.graph_nodes import ACTIVATIONS, Block, FeedForward, Linear, Norm
 
 Weights = Mapping[str, np.ndarray]
@@ -120,8 +121,17 @@ def weights_of(model: Any) -> dict[str, np.ndarray]:
 
 
 def linear_of(weights: Weights, name: str) -> Linear:
-    """Give a linear layer by its name."""
-    return Linear(weights[f"{name}.weight"], weights.get(f"{name}.bias"))
+    """Give a linear layer by its name, with an adapter that stands behind it."""
+    return Linear(weights[f"{name}.weight"], weights.get(f"{name}.bias"), bottleneck_of(weights, name))
+
+
+def bottleneck_of(weights: Weights, name: str) -> tuple[Linear, Linear] | None:
+    """Give the adapter that `bases.adaptation.adapter` put behind a linear layer; None where there is none."""
+    at = f"{name}.{PART}"
+    if f"{at}.down.weight" not in weights:
+        return None
+    down, up = (Linear(weights[f"{at}.{way}.weight"], weights[f"{at}.{way}.bias"]) for way in ("down", "up"))
+    return down, up
 
 
 def layer_norm_of(weights: Weights, name: str, epsilon: float) -> Norm:
@@ -277,7 +287,8 @@ def _gpt2_layer(config: Any, weights: Weights, layer: int) -> tuple[Attention, F
     scale = float(config.n_embd // config.n_head) ** -0.5 if config.scale_attn_weights else 1.0
 
     def turned(name: str) -> Linear:
-        return Linear(weights[f"{at}{name}.weight"].T, weights[f"{at}{name}.bias"])
+        bottleneck = bottleneck_of(weights, f"{at}{name}")
+        return Linear(weights[f"{at}{name}.weight"].T, weights[f"{at}{name}.bias"], bottleneck)
 
     def before(name: str) -> Block:
         return Block(layer_norm_of(weights, f"{at}{name}", config.layer_norm_epsilon))

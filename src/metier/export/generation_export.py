@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from metier.bases.adaptation.initial_state import state_in
 from metier.export.decoder_architectures import causal_fault
 from metier.export.encoder_decoder_architectures import encoder_decoder_fault
 from metier.export.onnx_decoder import write_decoder
 from metier.export.onnx_encoder_decoder import write_encoder_decoder
 from metier.predictors.loading import write_settings
+from metier.predictors.onnx.decoder_loop import STATE_FILE, write_state
 from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE
 from metier.predictors.onnx.onnx_generation import (
     ENCODER_FILE,
@@ -103,8 +105,8 @@ def export_writer(
         if precision == "auto":
             loops = {kind: predictor.open_loop(path, settings, threads=1) for kind, path in graphs.items()}
             report = _choose(loops, {kind: _size(path) for kind, path in graphs.items()}, check)
-        for name in predictor.graphs:
-            (graphs[report["precision"]] / name).replace(folder / name)
+        for path in sorted(graphs[report["precision"]].iterdir()):
+            path.replace(folder / path.name)
     report["logits_apart"] = apart
     shutil.copy(tokenizer, folder / TOKENIZER_FILE)
     kept = {"kind": predictor.kind, "precision": report["precision"], "export": report}
@@ -118,7 +120,15 @@ def _write(model: Any, folder: Path, *, precision: str, settings: Mapping[str, A
         write_encoder_decoder(model, folder / ENCODER_FILE, folder / MODEL_FILE, precision=precision)
         return
     longest = PromptSettings.of(settings["prompt"]).room + settings["decoding"]["max_new_tokens"]
-    write_decoder(model, folder / MODEL_FILE, precision=precision, longest=longest)
+    with torch.inference_mode():
+        before = state_in(model) or []
+    n_before = before[0][0].shape[2] if before else 0
+    write_decoder(model, folder / MODEL_FILE, precision=precision, longest=longest + n_before)
+    if before:
+        pairs = [
+            (keys[0].detach().float().numpy(), values[0].detach().float().numpy()) for keys, values in before
+        ]
+        write_state(folder / STATE_FILE, pairs)
 
 
 def _size(folder: Path) -> int:

@@ -29,10 +29,14 @@ ACTIVATIONS = frozenset({*GELUS, "silu", "swish", "relu"})
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear layer: a weight of shape (n_out, n_in), and a bias of shape (n_out,) where it has one."""
+    """A linear layer: a weight of shape (n_out, n_in), and a bias of shape (n_out,) where it has one.
+
+    `bottleneck` is an adapter behind it: down, GELU, up, added to what the layer gives.
+    """
 
     weight: np.ndarray
     bias: np.ndarray | None = None
+    bottleneck: "tuple[Linear, Linear] | None" = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,13 @@ class GraphNodes:
     def linear(self, hidden: str, layer: Linear, *, output: str | None = None, is_exact: bool = False) -> str:
         """Apply a linear layer; `is_exact` keeps it in float32."""
         outputs = [output] if output else None
+        if layer.bottleneck is not None:
+            down, up = layer.bottleneck
+            given = self.linear(hidden, Linear(layer.weight, layer.bias), is_exact=is_exact)
+            more = self.linear(
+                self.activation(self.linear(given, down, is_exact=True), "gelu"), up, is_exact=True
+            )
+            return self.node("Add", [given, more], outputs=outputs)
         if layer.bias is None:
             return self._product(hidden, layer.weight, outputs, is_exact)
         product = self._product(hidden, layer.weight, None, is_exact)

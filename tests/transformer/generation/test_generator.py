@@ -315,14 +315,6 @@ def test_settings_that_cannot_work_are_refused_together(talk):
         Generator(beams=2, temperature=1.0).fit(*talk)
 
 
-@pytest.mark.parametrize("adaptation", ["prefix:16", "prompt", "adapter:48", "top:2"])
-def test_what_stays_beside_the_weights_is_refused_with_what_to_take_instead(adaptation):
-    (fault,) = Generator.Settings.faults({"adaptation": adaptation})
-    assert f"adaptation is '{adaptation}', which a generative model cannot use" in fault
-    assert "Use 'lora:16'" in fault
-    assert Generator.Settings.faults({"adaptation": "lora:16"}) == []
-
-
 def test_two_user_turns_in_a_row_are_refused_at_the_door():
     said = {"messages": [{"role": "user", "content": "hi"}, {"role": "user", "content": "there?"}]}
     with pytest.raises(DataError, match=r"Row 1 .*two turns of the user in a row"):

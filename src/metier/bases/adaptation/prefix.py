@@ -15,6 +15,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from metier.bases.adaptation.adaptation import Adaptation, Adapted, freeze, has_no_place, seeded
 from metier.bases.adaptation.adapter import InPlace
+from metier.bases.adaptation.initial_state import put_state, writes_on
 from metier.bases.adaptation.inserted import Part, check_plain, put_in
 from metier.bases.adaptation.layer_discovery import run_once
 
@@ -34,6 +35,8 @@ class PrefixVectors(Adaptation):
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put keys and values in; nothing else trains."""
+        if writes_on(encoder):
+            return put_state(encoder, self.name, random_state=random_state)
         if not isinstance(encoder, PreTrainedModel):
             raise has_no_place(self.name, encoder, "its attention implementation cannot be replaced", "lora:8")
         check_plain(encoder, self.name)

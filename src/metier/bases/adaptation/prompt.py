@@ -12,6 +12,7 @@ import torch
 
 from metier.bases.adaptation.adaptation import Adaptation, Adapted, freeze, has_no_place, seeded
 from metier.bases.adaptation.adapter import InPlace
+from metier.bases.adaptation.initial_state import put_state, writes_on
 from metier.bases.adaptation.inserted import Part, check_plain, put_in
 
 
@@ -27,6 +28,8 @@ class PromptVectors(Adaptation):
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put the vectors in; nothing else trains."""
+        if writes_on(encoder):
+            return put_state(encoder, self.name, random_state=random_state)
         if "inputs_embeds" not in inspect.signature(encoder.forward).parameters:
             raise has_no_place(self.name, encoder, "it accepts token ids only, not embeddings", "lora:8")
         check_plain(encoder, self.name)

@@ -11,14 +11,18 @@ the padding. Graphs that were sealed before take one row at a time.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+from safetensors.numpy import load_file, save_file
 
 from metier.predictors.text.decoding.search import MOST_ROWS, batches
 
 LAST = "last"
+STATE_FILE = "initial_state.safetensors"
+PARTS = ("key", "value")
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,25 @@ class DecoderLoop:
             given[LAST] = _as_value(np.array([len(tokens) - 1 for tokens in new], dtype=np.int64))
         logits, *past = self._session.run_with_ort_values(self._outputs, given)
         return logits.numpy(), Cache(past, lengths)
+
+
+def write_state(path: Path, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Write keys and values of each layer that stand before every text, of shape (n_heads, n_before, head_size)."""
+    parts = (
+        (f"{layer}.{part}", one)
+        for layer, pair in enumerate(pairs)
+        for part, one in zip(PARTS, pair, strict=True)
+    )
+    save_file({name: np.ascontiguousarray(one) for name, one in parts}, path)
+    path.chmod(0o644)  # safetensors writes 0600.
+
+
+def read_state(path: Path) -> list[np.ndarray] | None:
+    """Read what `write_state` wrote, in the order of a graph's inputs; None where there is nothing."""
+    if not path.is_file():
+        return None
+    found = load_file(path)
+    return [found[f"{layer}.{part}"] for layer in range(len(found) // 2) for part in PARTS]
 
 
 def _stacked(read: Sequence[tuple[np.ndarray, Cache]]) -> tuple[np.ndarray, Cache]:

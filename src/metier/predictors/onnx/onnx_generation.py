@@ -1,7 +1,8 @@
 """Text generation with ONNX Runtime, without torch: `onnx_generation.v1` and `onnx_encoder_decoder.v1`.
 
 The folder holds `model.onnx` (see `export.onnx_decoder` for its inputs), `tokenizer.json`, and in `predictor.json`
-how prompts are built and tokens chosen; of an encoder-decoder `encoder.onnx` besides (see `export.onnx_encoder_decoder`).
+how prompts are built and tokens chosen; with prefix or prompt tuning `initial_state.safetensors`, what every prompt is read
+behind; of an encoder-decoder `encoder.onnx` besides (see `export.onnx_encoder_decoder`).
 Rows that are asked together are written side by side, some at a time.
 """
 
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from metier.errors import BundleError
 from metier.predictors.loading import read_settings
-from metier.predictors.onnx.decoder_loop import DecoderLoop
+from metier.predictors.onnx.decoder_loop import STATE_FILE, DecoderLoop, read_state
 from metier.predictors.onnx.encoder_decoder_loop import EncoderDecoderLoop, TokenRules
 from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE, open_session
 from metier.predictors.text.decoding import DecodingSettings, Search, StepwiseModel
@@ -54,7 +55,6 @@ class OnnxGenerationPredictor:
 
     labels: tuple[str, ...] = ()
     kind: ClassVar[str] = KIND
-    graphs: ClassVar[tuple[str, ...]] = (MODEL_FILE,)
 
     def __init__(self, loop: Loop, codec: Codec, settings: Mapping[str, Any]):
         self.name: str = settings["name"]
@@ -96,7 +96,8 @@ class OnnxGenerationPredictor:
     @classmethod
     def open_loop(cls, folder: Path, settings: Mapping[str, Any], *, threads: int) -> Loop:
         """Open the graphs of a folder; raises whatever ONNX Runtime raises."""
-        return DecoderLoop(open_session(folder / MODEL_FILE, threads=threads))
+        session = open_session(folder / MODEL_FILE, threads=threads)
+        return DecoderLoop(session, initial=read_state(folder / STATE_FILE))
 
     def _begins_after(self) -> int:
         """Give how many tokens an answer begins with that are none of its text."""
@@ -153,7 +154,6 @@ class OnnxEncoderDecoderPredictor(OnnxGenerationPredictor):
     """An encoder-decoder with its cache, answering without torch. Safe to share between threads."""
 
     kind: ClassVar[str] = PAIR_KIND
-    graphs: ClassVar[tuple[str, ...]] = (MODEL_FILE, ENCODER_FILE)
 
     @classmethod
     def open_loop(cls, folder: Path, settings: Mapping[str, Any], *, threads: int) -> Loop:

@@ -123,23 +123,29 @@ def build_encoding(
     context: int,
     max_new_tokens: int | None,
     constraint: Mapping[str, Any] | None = None,
+    n_before: int = 0,
 ) -> Encoding:
-    """Decide how a base is asked, from what it is and what the training rows are like."""
+    """Decide how a base is asked, from what it is and what the training rows are like.
+
+    `n_before` places of its context stand before every text.
+    """
     with quiet_transformers():
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             base.folder, local_files_only=True, trust_remote_code=False
         )
     codec = load_codec(base.folder)
     end_id = _end_of(tokenizer, base)
-    context = min(context, base.max_length)
+    context = min(context, base.max_length - n_before)
     bare = prompt_settings(base, tokenizer, kind=kind, room=context, instruction=instruction, language=language)
     targets = constrained_targets(constraint, pairs.targets)
     answers = [encode_answer(codec, bare, base, target, end_id) for target in targets]
     lengths = [len(answer) for answer in answers]
-    most = max_new_tokens or max(_most_new_tokens(lengths, context), tokens_needed(constraint, codec))
-    build_constraint(
-        constraint, codec, end_ids=[end_id], max_new_tokens=most
-    )  # Or it is said now what is missing.
+    n_marks = len(bare.before) if base.is_encoder_decoder else 0
+    # An encoder-decoder may need room for its end as well.
+    needed = tokens_needed(constraint, codec) + n_marks + base.is_encoder_decoder
+    most = max_new_tokens or max(_most_new_tokens(lengths, context), needed)
+    # Or it is said now what is missing.
+    build_constraint(constraint, codec, end_ids=[end_id], max_new_tokens=most, n_before=n_marks)
     check_targets(lengths, most, context=context, base=base, is_stated=max_new_tokens is not None)
     room = context if base.is_encoder_decoder else context - most
     settings = PromptSettings(**{**vars(bare), "room": room})

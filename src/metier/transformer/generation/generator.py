@@ -9,7 +9,7 @@ from pydantic import Field
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from metier.bases.adaptation import AdaptationName, faults_of, parse_adaptation
+from metier.bases.adaptation import AdaptationName, check_fits, faults_of, parse_adaptation
 from metier.bases.generative_bases import (
     resolve_generative_base,
     save_language_model,
@@ -41,13 +41,23 @@ from metier.transformer.generation.decoding_fields import NOT_OF_PIECES, Decodin
 from metier.transformer.generation.generation_examples import Encoding, build_encoding
 from metier.transformer.generation.generation_rows import GenerationRows
 from metier.transformer.generation.kept_states import kept_states
-from metier.transformer.generation.prepared_writer import PreparedWriter, prepare_writer
+from metier.transformer.generation.prepared_writer import STATES, PreparedWriter, n_places, prepare_writer
 from metier.transformer.generation.torch_generation import HUGGING_FACE_FOLDER, KIND, TorchGenerationPredictor
 from metier.transformer.generation.writing_cost import measure_writer
 
-# For adaptations that can be merged into the weights. Low-rank matrices start at zero and need large steps; full
-# fine-tuning needs small ones.
-LEARNING_RATES = {"lora": 5e-4, "full": 5e-5, "adalora": 1e-3, "ia3": 3e-3}
+# Low-rank matrices start at zero and need large steps, as adapters and biases do; full fine-tuning needs small ones. What
+# is learned before the text needs the largest: the prompt paper takes 0.3, by an optimizer whose steps are smaller.
+LEARNING_RATES = {
+    "lora": 5e-4,
+    "full": 5e-5,
+    "adalora": 1e-3,
+    "ia3": 3e-3,
+    "top": 5e-5,
+    "adapter": 1e-3,
+    "bitfit": 1e-3,
+    "prefix": 1e-2,
+    "prompt": 3e-2,
+}
 
 
 class GeneratorSettings(DecodingFields):
@@ -66,9 +76,10 @@ class GeneratorSettings(DecodingFields):
     )
     adaptation: str = Field(
         "lora",
-        description="Which weights train: low-rank matrices (`lora`), all (`full`), low-rank matrices that "
-        "share a rank budget (`adalora`), or factors of activations (`ia3`); `lora:8` states the rank "
-        "too. See `bases.adaptation`.",
+        description="Which weights train: low-rank matrices (`lora`), all (`full`), low-rank matrices that share a rank "
+        "budget (`adalora`), factors of activations (`ia3`), the uppermost layers (`top:2`), networks between layers "
+        "(`adapter:48`), biases (`bitfit`), or what is read before every text: keys and values (`prefix:16`), word vectors "
+        "(`prompt:16`). `lora:8` states the rank too. See `bases.adaptation`.",
     )
     rank: int = Field(
         16, ge=1, description="Rank of the low-rank matrices, where `adaptation` does not state it."
@@ -76,8 +87,8 @@ class GeneratorSettings(DecodingFields):
     learning_rate: float | None = Field(
         None,
         gt=0,
-        description="Peak learning rate; None: 5e-4 for low-rank matrices, 1e-3 where they share ranks, "
-        "3e-3 for factors, 5e-5 for all weights.",
+        description="Peak learning rate; None: 5e-4 for low-rank matrices, 1e-3 where they share ranks, for adapters and "
+        "biases, 3e-3 for factors, 1e-2 for a prefix, 3e-2 for a prompt, 5e-5 for all weights of some layers or of all.",
     )
     upper_layers: int | None = Field(
         None,
@@ -105,13 +116,17 @@ class GeneratorSettings(DecodingFields):
         """Say which values do not go with one another."""
         faults, adaptation = super().misfits(values), str(values["adaptation"])
         kind = adaptation.partition(":")[0]
-        if kind in LEARNING_RATES:
-            faults += faults_of(adaptation)
-        else:
+        if kind == "head":
             faults.append(
-                f"adaptation is {adaptation!r}, which a generative model cannot use: the adaptation has to "
-                f"merge into its weights. Use 'lora:{values['rank']}', or one of "
-                f"{', '.join(LEARNING_RATES)}"
+                f"adaptation is {adaptation!r}, and a generative model has no head of its own to train. Use "
+                f"'lora:{values['rank']}', or one of {', '.join(LEARNING_RATES)}"
+            )
+        else:
+            faults += faults_of(adaptation)
+        if values["upper_layers"] is not None and kind in ("top", "adapter", "bitfit", *STATES):
+            faults.append(
+                f"upper_layers is {values['upper_layers']} and adaptation {adaptation!r}, which says itself where it "
+                "trains. Leave upper_layers out"
             )
         return faults
 
@@ -178,6 +193,7 @@ class Generator(BaseEstimator):
         held = None if validation is None else check_texts(*validation, origin="the validation rows")
         self.task_ = self._task_of(pairs)
         self.base_ = resolve_generative_base(self.base)
+        check_fits(str(self._adaptation), self.base_)
         encoding = self._encoding(pairs)
         rows, lost = encoding.rows(pairs)
         held_rows = None if held is None else encoding.rows(held)[0]
@@ -284,6 +300,7 @@ class Generator(BaseEstimator):
             context=self.context,
             max_new_tokens=self.max_new_tokens,
             constraint=self._constraint,
+            n_before=n_places(self._adaptation),
         )
 
     @property
@@ -293,8 +310,8 @@ class Generator(BaseEstimator):
     @property
     def _adaptation(self) -> AdaptationName:
         name = parse_adaptation(self.adaptation)
-        is_stated = ":" in self.adaptation or name.size is None
-        return name if is_stated else AdaptationName(name.kind, self.rank)
+        has_rank = ":" not in self.adaptation and name.kind in ("lora", "adalora")
+        return AdaptationName(name.kind, self.rank) if has_rank else name
 
     def _prepared(self, parts: list[GenerationRows], n_steps: int) -> PreparedWriter:
         return prepare_writer(

@@ -15,6 +15,13 @@ from metier.transformer.generation.generation_rows import GenerationRows, Writer
 from metier.transformer.generation.packed_rows import PackedRows, can_pack
 
 UPPER_SHARE_OF = 5  # One in so many layers trains.
+STATES = ("prefix", "prompt")  # What they learn stands before every text.
+IN_PLACE = ("full", "top", "bitfit")  # The base's own weights train, in float32.
+
+
+def n_places(name: AdaptationName) -> int:
+    """Give how many places stand before every text."""
+    return (name.size or 0) if name.kind in STATES else 0
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,20 @@ def prepare_writer(
     SettingsError
         If the base has fewer layers than are to train.
     """
-    model = load_language_model(base, dtype=torch.float32 if name.kind == "full" else working_dtype(base))
+    if base.is_encoder_decoder and name.kind in STATES:
+        raise _refused(
+            f"adaptation is {str(name)!r}, which stands before what a causal model reads, and {base.name!r} is an "
+            "encoder-decoder. Use 'lora:16' or 'adapter:48'"
+        )
+    model = load_language_model(base, dtype=torch.float32 if name.kind in IN_PLACE else working_dtype(base))
     n_layers = len(blocks_of(model))
     n_frozen = n_layers - _n_upper(upper_layers, name, base, n_layers)
-    packs = not base.is_encoder_decoder and can_pack(model, max(int(part.lengths.max()) for part in parts))
+    # What stands before every text cannot stand before each of several in one sequence.
+    packs = (
+        not base.is_encoder_decoder
+        and name.kind not in STATES
+        and can_pack(model, max(int(part.lengths.max()) for part in parts))
+    )
     if packs:
         parts = [PackedRows.of(part) for part in parts]
     else:
@@ -94,6 +111,8 @@ def _n_upper(asked: int | None, name: AdaptationName, base: GenerativeBase, n_la
                 f"{n_layers}, which is all of them"
             )
         return asked
+    if name.kind == "top" and name.size is not None:
+        return min(name.size, n_layers)
     if base.is_encoder_decoder or name.kind != "lora":
         return n_layers
     return max(1, round(n_layers / UPPER_SHARE_OF))
