@@ -164,7 +164,8 @@ class FrozenLayerCache:
         here = StatesHere()
 
         def look_up(encoder: Any, given: Any, named: dict[str, Any]) -> None:
-            here.states = self._looked_up(named, ids)
+            # Some models (GPT-2) hand the ids on without their name.
+            here.states = self._looked_up({"input_ids": given[0], **named} if given else named, ids)
 
         handle = self._encoder.register_forward_pre_hook(look_up, with_kwargs=True)
         try:

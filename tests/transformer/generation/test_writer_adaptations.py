@@ -105,19 +105,19 @@ def test_what_stands_before_the_text_leaves_less_of_the_context(gpt2):
 
 
 def test_what_a_base_has_no_place_for_is_refused_with_what_to_take(llama, tiny_writers, tmp_path):
-    with pytest.raises(SettingsError, match="its layers have no biases. Use 'ia3'"):
+    with pytest.raises(SettingsError, match=r"its layers have no biases\. Use 'ia3'"):
         learn(llama, "bitfit")
-    with pytest.raises(SettingsError, match="no head of its own to train. Use 'lora:16'"):
+    with pytest.raises(SettingsError, match=r"no head of its own to train\. Use 'lora:16'"):
         learn(llama, "head")
-    with pytest.raises(SettingsError, match="upper_layers is 1 and adaptation 'prefix:4'"):
+    with pytest.raises(SettingsError, match=r"upper_layers is 1 and adaptation 'prefix:4'"):
         learn(llama, "prefix:4", upper_layers=1)
-    with pytest.raises(SettingsError, match="3 layers, but the base .* has 2 layers"):
+    with pytest.raises(SettingsError, match=r"3 layers, but the base .* has 2 layers"):
         learn(llama, "top:3")
     t5 = str(tiny_writers.make_t5(tmp_path, [*TEXTS, *TARGETS]))
-    with pytest.raises(SettingsError, match="is an encoder-decoder. Use 'lora:16' or 'adapter:48'"):
+    with pytest.raises(SettingsError, match=r"is an encoder-decoder\. Use 'lora:16' or 'adapter:48'"):
         learn(t5, "prompt:4")
     fitted = learn(llama, "prompt:4", epochs=1)
     fitted.export(tmp_path)
-    with pytest.raises(SettingsError, match="already contains the adaptation prompt:4"):
+    with pytest.raises(SettingsError, match=r"already contains the adaptation prompt:4"):
         learn(str(tmp_path / "huggingface"), "prefix:4")
     assert json.loads((tmp_path / "predictor.json").read_text("utf-8"))["kind"] == "onnx_generation.v1"

@@ -54,6 +54,8 @@ class TunedParts(Adapted):
         with seeded(random_state), warnings.catch_warnings():
             # PEFT asks transformers by a name that it is about to drop.
             warnings.simplefilter("ignore", FutureWarning)
+            # It sets that itself where weights stand the other way round, as GPT-2's do.
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
             self.tuner = get_peft_model(encoder, settings)
 
     def merge(self) -> None:
