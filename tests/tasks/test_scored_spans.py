@@ -7,7 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from metier.evaluation.entity_measures import entity_f1
 from metier.tasks.answers.bio import as_offsets
 from metier.tasks.answers.scored_spans import choose_bias, fit_calibration, log_odds
-from metier.tasks.answers.spans import SPANS, TextLogits
+from metier.tasks.answers.soft_spans import TextLogits
+from metier.tasks.answers.spans import SPANS
 from metier.tasks.examples import Examples
 
 

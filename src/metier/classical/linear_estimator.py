@@ -82,6 +82,11 @@ class LinearEstimator:
         examples = self._check(self.input.read(X), y)
         return self._method(examples).features.n_sampled(examples)
 
+    def answers(self, X: Any) -> Any:
+        """Give the answer to each item with how sure it is."""
+        check_is_fitted(self)
+        return self._answer(self._read(X))
+
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.linear.linear_predictor` answers from."""
         check_is_fitted(self)

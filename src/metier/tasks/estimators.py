@@ -6,15 +6,17 @@ are here so that what is the same in a dozen methods is written once.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.bio import Span
 from metier.tasks.answers.scored_spans import ScoredSpan, targets_of
+from metier.tasks.answers.spans import span_answers
 from metier.tasks.inputs.pair import Pair, as_pairs
 from metier.text.given_texts import as_texts
 
@@ -134,6 +136,7 @@ class LabelSetMethod(TextMethod):
 class SpanMethod(BaseEstimator):
     """The spans of each text, found by the `predictor_` that a fit leaves, or as a special case has it (`_spans`)."""
 
+    name: ClassVar[str]
     predictor_: Any
 
     def predict(self, X: Any) -> list[list[Span]]:
@@ -144,6 +147,11 @@ class SpanMethod(BaseEstimator):
         """Give the spans of each text with their probabilities."""
         check_is_fitted(self)
         return self._spans(as_texts(X))
+
+    def answers(self, X: Any) -> RecordAnswers:
+        """Give the answer to each text with how sure it is."""
+        texts = as_texts(X)
+        return span_answers(texts, self.predict_spans(texts), name=self.name)
 
     def _spans(self, texts: Sequence[str]) -> list[list[ScoredSpan]]:
         """Give the spans of checked texts."""

@@ -21,14 +21,14 @@ class Examples:
         What is right, one element a row; in the form of the answer kind.
     labels : ndarray of shape (n_labels,)
         The label space in the order of the columns; empty where answers are not labels.
-    soft : ndarray of shape (n_rows, n_labels), optional
-        Probabilities of the labels, where labels are soft.
+    soft : ndarray of shape (n_rows, ...) or list, optional
+        What is learned in the place of the truth, as the answer kind has it: probabilities of the labels.
     """
 
     items: Sequence[Any]
     truth: Any
     labels: np.ndarray = field(default_factory=lambda: np.array([], dtype=str))
-    soft: np.ndarray | None = None
+    soft: Any = None
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -46,8 +46,34 @@ class Examples:
             self,
             items=[self.items[row] for row in rows.tolist()],
             truth=self.truth[rows] if is_array else [self.truth[row] for row in rows.tolist()],
-            soft=None if self.soft is None else self.soft[rows],
+            soft=self._soft_of(rows),
         )
+
+    def _soft_of(self, rows: np.ndarray) -> Any:
+        if isinstance(self.soft, list):
+            return [self.soft[row] for row in rows.tolist()]
+        return None if self.soft is None else self.soft[rows]
+
+
+def check_shares(soft: Any, *, shape: tuple[int, ...]) -> np.ndarray:
+    """Give soft targets of which each number lies between 0 and 1 by itself, an ndarray of float64.
+
+    Raises
+    ------
+    SettingsError
+        If their shape is another, or a number lies outside.
+    """
+    found = np.asarray(soft, dtype=np.float64)
+    if found.shape != shape:
+        fault = (
+            f"their shape is {found.shape}, expected {shape}: a row for each item and a column for each label"
+        )
+        raise SettingsError([fault], origin="The soft labels")
+    wrong = np.flatnonzero(~((found >= 0) & (found <= 1)).all(axis=1))
+    if len(wrong):
+        fault = f"row {wrong[0]} holds {found[wrong[0]]}, expected numbers from 0 to 1"
+        raise SettingsError([fault], origin="The soft labels")
+    return found
 
 
 def check_soft(soft: Any, *, n_rows: int, classes: np.ndarray) -> np.ndarray:

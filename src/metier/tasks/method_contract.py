@@ -267,6 +267,15 @@ class GivesProbabilities(Protocol):
         ...
 
 
+@runtime_checkable
+class GivesAnswers(Protocol):
+    """A method that says how sure it is, whatever its answers are: what can teach itself, and others."""
+
+    def answers(self, X: Any) -> Any:
+        """Give the answer to each item as a `tasks.answer_batches.AnswerBatch`."""
+        ...
+
+
 class TakesSoftLabels(Protocol):
     """A method that can learn from a teacher; says so as `capabilities.takes_soft_labels`."""
 
@@ -279,5 +288,5 @@ class TakesSoftLabels(Protocol):
         soft: Any = None,
         listener: Listener = ignore,
     ) -> Self:
-        """Learn from labels and from the teacher's probabilities, an array of shape (n_items, n_labels)."""
+        """Learn from targets and from what the teacher thinks of each item, as the answer kind's `check_soft` takes it."""
         ...

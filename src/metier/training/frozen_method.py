@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.base import Base
 from metier.progress import Listener, ignore
@@ -63,6 +64,11 @@ class OnFrozenBase:
         self.head_ = self.head.fit(known, judged, self.answer, self.get_params(deep=False))
         self._keep(examples, held)
         return self
+
+    def answers(self, X: Any) -> Any:
+        """Give the answer to each item with how sure it is."""
+        check_is_fitted(self)
+        return self._answer(self._read(X))
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether a fit came to its end: one that a listener stopped has found its base and no head."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,7 +19,7 @@ from metier.export.graph_export import export_graph, keep_report, typical_rows
 from metier.export.precision_choice import EquivalenceCheck
 from metier.progress import Listener, ignore
 from metier.tasks.answers import Decodable
-from metier.tasks.examples import Examples, check_soft
+from metier.tasks.examples import Examples
 from metier.tasks.inputs import InputKind
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import MethodSettings
@@ -39,6 +39,8 @@ FINE_TUNING = Capabilities(
     takes_objective=True,
     trains_together=True,
 )
+# Of one whose head learns soft targets, too.
+TAUGHT_SOFTLY = replace(FINE_TUNING, takes_soft_labels=True)
 
 
 @dataclass(frozen=True)
@@ -282,9 +284,10 @@ class TunedEstimator(BaseEstimator):
 
         Parameters
         ----------
-        soft : array of shape (n_items, n_classes), optional
-            Where answers are one label: probabilities of the labels of `y`, sorted, for each item, as labelling rules or
-            a teacher give them. They are learned in the place of `y`; with `distillation` in the objective, beside it.
+        soft : array of shape (n_items, n_classes) or list, optional
+            What labelling rules or a teacher think of each item, as the kind of answers takes it (`check_soft`): of one
+            label probabilities of the labels of `y`, sorted; of spans their probabilities; of a score another one. They
+            are learned in the place of `y`; with `distillation` in the objective, beside it.
 
         Raises
         ------
@@ -295,8 +298,7 @@ class TunedEstimator(BaseEstimator):
         options = {name: dict(settings)[name] for name in method.checked_with}
         examples = method.answer.check(method.input.read(X), y, **options)
         if soft is not None:
-            soft = check_soft(soft, n_rows=len(examples), classes=examples.labels)
-            examples = replace(examples, soft=soft)
+            examples = replace(examples, soft=method.answer.check_soft(soft, examples))
         held = None
         if validation is not None:
             held = method.answer.check(method.input.read(validation[0]), validation[1], known=examples)
@@ -306,8 +308,18 @@ class TunedEstimator(BaseEstimator):
 
     def predict(self, X: Any) -> Any:
         """Give the answer to each item."""
+        return self.answers(X).predicted
+
+    def answers(self, X: Any) -> Any:
+        """Give the answer to each item with how sure it is."""
         check_is_fitted(self)
-        return self._answer(self.method.input.read(X)).predicted
+        return self._answer(self.method.input.read(X))
+
+    def learning_from(self, unlabelled: "UnlabelledUse") -> Self:
+        """Give an unfitted one that makes this of items without labels besides."""
+        taught = clone(self)
+        taught.method = replace(self.method, unlabelled=unlabelled)  # type: ignore[misc]  # Of this one alone.
+        return taught
 
     def export(self, folder: Path) -> None:
         """Leave the files that the predictor answers from, and a Hugging Face folder."""

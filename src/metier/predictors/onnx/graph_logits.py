@@ -22,7 +22,7 @@ from metier.features.token_windows import Frame, cut, read_whole, unit_values
 from metier.predictors.onnx.graph_session import GraphParts, OnnxGraph
 from metier.predictors.span_reading import ReadingSettings, SpanReader
 from metier.tasks.answers.answer_threshold import Reading
-from metier.tasks.answers.spans import TextLogits
+from metier.tasks.answers.soft_spans import TextLogits
 from metier.tasks.inputs.conversation import last_words
 from metier.tasks.inputs.pair import Pair
 from metier.tasks.inputs.question import Question

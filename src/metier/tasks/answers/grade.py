@@ -147,6 +147,22 @@ class Grade(AnswerKind):
         probabilities = self.fit_decoder(logits, examples).probabilities(logits)
         return scores_of_labels(probabilities, examples.truth, best=probabilities.argmax(axis=1))
 
+    def certainty(self, answers: Any) -> np.ndarray:
+        """Give the probability of the most probable grade of each row."""
+        return LABEL.certainty(answers)
+
+    def soft_targets(self, answers: Any) -> list[Any]:
+        """Give the probabilities of the grades, in their order."""
+        return list(answers.probabilities.tolist())
+
+    def check_soft(self, soft: Any, examples: Examples) -> np.ndarray:
+        """Give probabilities of the grades, of shape (n_rows, n_grades); see `check_soft`."""
+        return LABEL.check_soft(soft, examples)
+
+    def as_soft(self, examples: Examples) -> np.ndarray:
+        """Give a 1 for the grade of each row."""
+        return LABEL.as_soft(examples)
+
     def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
         """Say which rows have their grade."""
         return np.asarray(answers.best == examples.truth)

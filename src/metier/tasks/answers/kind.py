@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 
+from metier.errors import SettingsError
 from metier.figures import percentage
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers.asking import Asking
@@ -80,6 +81,10 @@ class AnswerKind(Protocol):
         Versioned names of the ensembles that suit.
     further_ensembles : tuple of str
         Of those that suit too, and are made only where they are named.
+    why_not : mapping of str to str
+        The ways of learning that make no sense for it, and why not, in a sentence each.
+    keeps_words : bool
+        Whether a text keeps its answer only while its words stay words: typing errors are allowed, no other edit.
     """
 
     name: ClassVar[str]
@@ -96,6 +101,8 @@ class AnswerKind(Protocol):
     further_ensembles: ClassVar[tuple[str, ...]] = ()
     chooses: ClassVar[tuple[str, ...]] = ()
     asking: ClassVar[Asking | None] = None
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    keeps_words: ClassVar[bool] = False
 
     def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
         """Check what items should be answered with.
@@ -157,6 +164,40 @@ class AnswerKind(Protocol):
         if not isinstance(value, str | int | float | None):
             raise ValueError("it is no text")
         return "" if value is None else str(value)
+
+    def certainty(self, answers: Any) -> np.ndarray | None:
+        """Say how sure each answer is as a whole, 0 to 1, of shape (n_rows,); None: such answers have no probability."""
+        return None
+
+    def as_targets(self, answers: Any) -> list[Any]:
+        """Give answers as targets that can be learned: what `check` takes."""
+        return list(answers.predicted)
+
+    def soft_targets(self, answers: Any) -> list[Any]:
+        """Give what a teacher thinks of each row, as JSON has it: what `check_soft` takes."""
+        return list(answers.predicted)
+
+    def check_soft(self, soft: Any, examples: Examples) -> Any:
+        """Give soft targets of checked rows in the form that is learned in the place of the truth.
+
+        Raises
+        ------
+        SettingsError
+            If they are not of these rows, or no distributions.
+        """
+        fault = f"targets that are {self.name.replace('_', ' ')}s have no soft form; leave soft out"
+        raise SettingsError([fault], origin="The soft labels")
+
+    def blended(self, examples: Examples, soft: Sequence[Any], *, share: float) -> list[Any]:
+        """Give soft targets between the truth and a teacher, who has this share, 0 to 1."""
+        mixed = (1 - share) * self.check_soft(self.as_soft(examples), examples) + share * self.check_soft(
+            soft, examples
+        )
+        return list(mixed.tolist())
+
+    def as_soft(self, examples: Examples) -> Any:
+        """Give the truth in the form of soft targets."""
+        return np.asarray(examples.truth, dtype=np.float64)
 
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give a record on one line of a terminal."""

@@ -13,7 +13,7 @@ from metier.figures import count_of
 from metier.tasks.answer_batches import Answers
 from metier.tasks.answers.asking import LABEL_ASKING, Asking
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words, mean_and_error
-from metier.tasks.examples import Examples
+from metier.tasks.examples import Examples, check_soft
 
 # Terms that look at weights and embeddings alone, whatever the answers are.
 ON_WEIGHTS_AND_WORDS = ("fgm", "pgd", "ewc")
@@ -156,6 +156,22 @@ class Label(AnswerKind):
         probabilities = self.fit_decoder(logits, examples).probabilities(logits)
         return scores_of_labels(probabilities, examples.truth, best=np.asarray(logits).argmax(axis=1))
 
+    def certainty(self, answers: Any) -> np.ndarray:
+        """Give the probability of the most probable label of each row."""
+        return np.asarray(answers.probabilities.max(axis=1))
+
+    def soft_targets(self, answers: Any) -> list[Any]:
+        """Give the probabilities of the labels, sorted."""
+        return by_label(answers, sorted(answers.labels))
+
+    def check_soft(self, soft: Any, examples: Examples) -> np.ndarray:
+        """Give probabilities of the labels, of shape (n_rows, n_labels); see `check_soft`."""
+        return check_soft(soft, n_rows=len(examples), classes=examples.labels)
+
+    def as_soft(self, examples: Examples) -> np.ndarray:
+        """Give a 1 for the label of each row."""
+        return np.eye(len(examples.labels))[examples.truth]
+
     def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
         """Say which rows have their label."""
         return np.asarray(answers.best == examples.truth)
@@ -198,6 +214,12 @@ def scores_of_labels(probabilities: np.ndarray, truth: np.ndarray, *, best: np.n
     losses = -np.log(np.maximum(given, SMALLEST_PROBABILITY))
     accuracy = float(np.mean(best == truth))
     return {"accuracy": accuracy, "log_loss": float(losses.mean()), **mean_and_error(losses)}
+
+
+def by_label(answers: Answers, labels: Sequence[str]) -> list[Any]:
+    """Give the probabilities of each row with their columns in the order of these labels."""
+    columns = [answers.labels.index(label) for label in labels]
+    return list(answers.probabilities[:, columns].tolist())
 
 
 def read_label(value: Any) -> str:

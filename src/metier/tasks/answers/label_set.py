@@ -25,7 +25,7 @@ from metier.tasks.answers.label_hierarchy import (
     with_parents,
 )
 from metier.tasks.answers.label_thresholds import tune_thresholds
-from metier.tasks.examples import Examples
+from metier.tasks.examples import Examples, check_shares
 
 SHOWN = 5
 
@@ -204,6 +204,19 @@ class LabelSet(AnswerKind):
         losses = (np.logaddexp(0, logits) - examples.truth * logits).mean(axis=1)
         decoder = self.fit_decoder(logits, examples)
         return {"micro_f1": micro_f1(decoder, logits, examples.truth), **mean_and_error(losses)}
+
+    def certainty(self, answers: Any) -> np.ndarray:
+        """Give how sure the least sure decision of each row is: a set is right where every label of it is."""
+        chosen = answers.probabilities >= answers.thresholds
+        return np.asarray(np.where(chosen, answers.probabilities, 1 - answers.probabilities).min(axis=1))
+
+    def soft_targets(self, answers: Any) -> list[Any]:
+        """Give the probability of each label by itself."""
+        return list(answers.probabilities.tolist())
+
+    def check_soft(self, soft: Any, examples: Examples) -> np.ndarray:
+        """Give probabilities of labels, each 0 to 1 by itself, of shape (n_rows, n_labels)."""
+        return check_shares(soft, shape=(len(examples), len(examples.labels)))
 
     def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
         """Say which rows have every label of theirs and no other."""

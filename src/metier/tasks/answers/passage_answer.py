@@ -107,6 +107,16 @@ class PassageAnswer(AnswerKind):
         """Whether a question is answered exactly."""
         return exact_match(target, predicted) == 1
 
+    def certainty(self, answers: Any) -> np.ndarray:
+        """Give the probability that each answer is right, no answer included."""
+        return np.array([record["probability"] for record in answers.records])
+
+    def as_targets(self, answers: Any) -> list[list[dict[str, Any]]]:
+        """Give where each answer stands; an empty list where there is none."""
+        return [
+            [{"text": one["answer"], "start": one["start"]}] if one["answer"] else [] for one in answers.records
+        ]
+
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give the words of the answer."""
         return record["answer"] or NO_ANSWER

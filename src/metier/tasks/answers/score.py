@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from metier import evaluation
-from metier.errors import DataError, TooFewLabelsError
+from metier.errors import DataError, SettingsError, TooFewLabelsError
 from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.asking import NUMBER_ASKING, Asking
 from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words, mean_and_error
@@ -159,6 +159,14 @@ class Score(AnswerKind):
         """Compare by squared error; `scale` is the unit of standardised scores."""
         losses = np.square(np.ravel(logits) - examples.truth)
         return {"rmse": float(np.sqrt(losses.mean()) * scale), **mean_and_error(losses)}
+
+    def check_soft(self, soft: Any, examples: Examples) -> np.ndarray:
+        """Give a number a row in the unit of the scores: what a teacher answers is as good a target as a score."""
+        found = check_numbers(np.asarray(soft, dtype=object).tolist(), origin="the soft labels")
+        if len(found) != len(examples):
+            fault = f"there are {len(found)}, expected {len(examples)}: a number for each item"
+            raise SettingsError([fault], origin="The soft labels")
+        return found
 
     def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
         """Say which rows have their score inside the interval of their answer."""

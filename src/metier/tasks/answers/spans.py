@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -26,27 +26,20 @@ from metier.tasks.answers.scored_spans import (
     span_answers,
     targets_of,
 )
+from metier.tasks.answers.soft_spans import (
+    SoftSpan,
+    TextLogits,
+    blend_spans,
+    certainty_of_spans,
+    check_soft_spans,
+    soft_spans,
+)
 from metier.tasks.examples import Examples
 from metier.tasks.folds import Seed
 
 SHOWN_FAULTS = 5
 # Rare labels are found late: at a bias of 0 the early epochs of a small data set would all score 0.
 SCORED_BIASES = (0.0, -1.0, -2.0)
-
-
-class TextLogits(NamedTuple):
-    """The logits of one text: of shape (n_tokens, n_tags), tags as `bio` numbers them, and where tokens stand.
-
-    Parameters
-    ----------
-    text : str
-    offsets : ndarray of int of shape (n_tokens, 2)
-    logits : ndarray of shape (n_tokens, n_tags)
-    """
-
-    text: str
-    offsets: np.ndarray
-    logits: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,7 @@ class SpanDecoder:
         calibration = (self.calibration.slope, self.calibration.intercept)
         return {"outside_bias": self.outside_bias, "calibration": calibration}
 
-    def answer(self, logits: Iterable["TextLogits"], name: str) -> RecordAnswers:
+    def answer(self, logits: Iterable[TextLogits], name: str) -> RecordAnswers:
         """Answer texts in the name of a method; they are gone through once, so that logits need not be kept."""
         texts: list[str] = []
         found: list[list[ScoredSpan]] = []
@@ -158,6 +151,7 @@ class Spans(AnswerKind):
     chooses: ClassVar[tuple[str, ...]] = ("outside_bias", "calibration")
     role: ClassVar[str | None] = "spans"
     lines_show_question: ClassVar[bool] = True
+    keeps_words: ClassVar[bool] = True
     words: ClassVar[Words] = Words(
         "token-classification", "Marks the parts of {item} that are one of {n} types."
     )
@@ -265,6 +259,22 @@ class Spans(AnswerKind):
         f1 = max(entity_f1(examples.truth, self._found(logits, examples, bias)) for bias in SCORED_BIASES)
         error = float(np.sqrt(f1 * (1 - f1) / max(sum(map(len, examples.truth)), 1)))
         return {"entity_f1": f1, "score": f1, "score_error": error}
+
+    def certainty(self, answers: Any) -> np.ndarray:
+        """Give the probability of the least sure span of each text."""
+        return certainty_of_spans(answers.records)
+
+    def soft_targets(self, answers: Any) -> list[Any]:
+        """Give [start, end, label, probability] of each span."""
+        return soft_spans(answers.records)
+
+    def check_soft(self, soft: Any, examples: Examples) -> list[list[SoftSpan]]:
+        """Give the spans of each text with their probabilities."""
+        return check_soft_spans(soft, examples)
+
+    def blended(self, examples: Examples, soft: Sequence[Any], *, share: float) -> list[Any]:
+        """Give the spans of both, each as much as it is believed."""
+        return [blend_spans(own, other, share=share) for own, other in zip(examples.truth, soft, strict=True)]
 
     def row_labels(self, value: Any) -> list[str]:
         """Give the label of each span of a row."""

@@ -17,6 +17,7 @@ from metier.training.encoder_settings import HeadSettings
 from metier.training.heads.head import Exportable, Ready, Task
 from metier.training.heads.marked_classifier import MarkedClassifier, with_marks
 from metier.training.heads.token_model import TokensIn
+from metier.training.objectives.composition import with_soft
 from metier.training.training_cost import Cost, measure_tokens
 
 
@@ -47,6 +48,9 @@ class MarkedHead:
             task.validation,
             None,
         )
+        soft = task.examples.soft
+        if soft is not None:
+            rows = with_soft(rows, soft, objective=settings.objective, learning=settings.learning)
         if held is not None:
             held_rows = self.unlabelled(reader, held.items, model)
             held_rows = replace(held_rows, truth=task.answer.training_targets(held))

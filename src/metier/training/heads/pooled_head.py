@@ -122,7 +122,7 @@ class PooledHead:
         model.set_dropout(settings.dropout)
         rows = replace(rows, truth=task.answer.training_targets(known))
         if known.soft is not None:
-            rows = with_soft(rows, known.soft, objective=settings.objective)
+            rows = with_soft(rows, known.soft, objective=settings.objective, learning=settings.learning)
         if held is not None and held_rows is not None:
             held_rows = replace(held_rows, truth=task.answer.training_targets(held))
         return Ready(model, rows, held_rows, _score(task.answer, held, unit), chosen={"C": C})

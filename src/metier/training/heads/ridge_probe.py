@@ -30,7 +30,8 @@ class Unit:
 
     def standardised(self, examples: Examples) -> Examples:
         """Give examples whose scores are in this unit."""
-        return replace(examples, truth=(examples.truth - self.shift) / self.scale)
+        soft = None if examples.soft is None else (examples.soft - self.shift) / self.scale
+        return replace(examples, truth=(examples.truth - self.shift) / self.scale, soft=soft)
 
     def restored(self, numbers: np.ndarray) -> np.ndarray:
         """Give numbers in the scores' own unit."""

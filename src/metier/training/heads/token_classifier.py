@@ -114,25 +114,30 @@ class TaggedRows(TokenisedRows):
     ----------
     tags, casings : sequence of ndarray of int64 of shape (n_tokens,)
         `UNTAGGED` for tokens that have none; one array a row.
+    soft : sequence of ndarray of float32 of shape (n_tokens, n_tags)
+        How probable each tag is, `UNTAGGED` for tokens that have none; empty where the tags are learned.
     """
 
     tags: Sequence[np.ndarray] = ()
     casings: Sequence[np.ndarray] = ()
+    soft: Sequence[np.ndarray] = ()
 
     def targets(self) -> Iterator[bytes]:
         """Give the tags, for a digest."""
-        yield from (tags.tobytes() for tags in self.tags)
+        yield from (tags.tobytes() for tags in (*self.tags, *self.soft))
 
     def batch(self, positions: np.ndarray) -> CasedBatch:
         """The windows at these positions as one batch; its labels are tags of shape (n_rows, n_tokens)."""
         plain = super().batch(positions)
         width = plain.input_ids.shape[1]
-        tags, casings = (_padded([own[at] for at in positions], width) for own in (self.tags, self.casings))
+        tags, casings = (
+            _padded([own[at] for at in positions], width) for own in (self.soft or self.tags, self.casings)
+        )
         return CasedBatch(plain.input_ids, plain.mask, tags, casings)
 
 
 def _padded(rows: Sequence[np.ndarray], width: int) -> torch.Tensor:
-    padded = np.full((len(rows), width), UNTAGGED, dtype=np.int64)
+    padded = np.full((len(rows), width, *rows[0].shape[1:]), UNTAGGED, dtype=rows[0].dtype)
     for row, own in enumerate(rows):
         padded[row, : len(own)] = own
     return torch.from_numpy(padded)

@@ -14,7 +14,7 @@ from metier.bases.known_bases import load_tokenizer
 from metier.features.token_windows import Frame, Pieces, cut, read_whole, unit_values
 from metier.progress import Listener
 from metier.tasks.answers.bio import tags_of_spans
-from metier.tasks.answers.spans import TextLogits
+from metier.tasks.answers.soft_spans import TextLogits, tag_shares
 from metier.tasks.examples import Examples
 from metier.text.casing import casings
 from metier.training.encoder_settings import HeadSettings
@@ -76,16 +76,21 @@ class CutTexts:
         pieces = [cut(cutter.tokenizer, text) for text in examples.items]
         labels = tuple(map(str, examples.labels))
         ids, tags, own_casings, owner, n_unaligned = [], [], [], [], 0
+        soft: list[np.ndarray] = []
         for number, (text, spans) in enumerate(zip(examples.items, examples.truth, strict=True)):
             own, missed = tags_of_spans(spans, pieces[number].offsets, labels)
             n_unaligned += missed
-            known = np.stack([own, casings(text, pieces[number].offsets)], axis=1)
+            known = np.stack([own, casings(text, pieces[number].offsets), np.arange(len(own))], axis=1)
+            shares = None
+            if examples.soft is not None:
+                shares = tag_shares(examples.soft[number], pieces[number].offsets, labels)
             for window, targets in _windows(cutter.frame, pieces[number], known):
                 ids.append(window)
                 tags.append(targets[:, 0])
                 own_casings.append(targets[:, 1])
                 owner.append(number)
-        rows = TaggedRows(ids, None, pad_id, tags, own_casings)
+                soft += [] if shares is None else [_at_units(shares, targets[:, 2])]
+        rows = TaggedRows(ids, None, pad_id, tags, own_casings, soft)
         return cls(examples, pieces, rows, np.array(owner), n_unaligned)
 
     def logits(self, model: TokenClassifier, rows: TaggedRows) -> list[TextLogits]:
@@ -185,16 +190,23 @@ class TokenHead:
 
 
 def _windows(frame: Frame, pieces: Pieces, known: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Give ids and targets of each window; `known` has a tag and a casing for each unit."""
-    by_piece = np.full((len(pieces.ids), 2), UNTAGGED, dtype=np.int64)
+    """Give ids and targets of each window; `known` has a tag, a casing and a number for each unit."""
+    by_piece = np.full((len(pieces.ids), known.shape[1]), UNTAGGED, dtype=np.int64)
     by_piece[pieces.firsts] = known
     found = []
     for window in frame.windows(len(pieces.ids)):
         ids = frame.around(pieces, window)
-        targets = np.full((len(ids), 2), UNTAGGED, dtype=np.int64)
+        targets = np.full((len(ids), known.shape[1]), UNTAGGED, dtype=np.int64)
         shift = len(frame.head) - window.start
         targets[window.own_start + shift : window.own_stop + shift] = by_piece[
             window.own_start : window.own_stop
         ]
         found.append((ids, targets))
+    return found
+
+
+def _at_units(shares: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Give each token its unit's shares of tags, `UNTAGGED` where it begins none."""
+    found = np.full((len(units), shares.shape[1]), UNTAGGED, dtype=np.float32)
+    found[units >= 0] = shares[units[units >= 0]]
     return found

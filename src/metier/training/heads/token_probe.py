@@ -1,5 +1,7 @@
 """Initialisation of the token head: the linear solution on the frozen base."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -31,7 +33,7 @@ def start_head(model: TokenClassifier, rows: TaggedRows, *, random_state: int) -
     .. [1] Kumar et al., "Fine-tuning can distort pretrained features and underperform out-of-distribution", 2022,
        arXiv:2202.10054.
     """
-    states, tags, casings = _tagged(model, rows, _some(rows, random_state))
+    states, tags, casings = _tagged(model, replace(rows, soft=()), _some(rows, random_state))
     weight, bias, added = (
         torch.zeros_like(part) for part in (model.head.weight, model.head.bias, model.head.casing)
     )

@@ -313,9 +313,11 @@ def _clashes(terms: Mapping[str, object], losses: Sequence[str]) -> list[str]:
 SMALLEST_SHARE = 1e-6
 
 
-def with_soft(rows: TokenisedRows, soft: np.ndarray, *, objective: str | None) -> TokenisedRows:
+def with_soft(
+    rows: TokenisedRows, soft: np.ndarray, *, objective: str | None, learning: Learning = LABELS
+) -> TokenisedRows:
     """Give rows that are learned by soft labels: as a teacher's where the objective distils, else in the labels' place."""
-    if "distillation" not in parse(objective):
+    if "distillation" not in parse(objective, learning):
         return replace(rows, truth=soft)
     return TaughtRows(
         rows.ids, rows.truth, rows.pad_id, np.log(np.maximum(soft, SMALLEST_SHARE)), shares=rows.shares

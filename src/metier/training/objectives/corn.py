@@ -7,7 +7,7 @@ from metier.training.objectives.objective import Objective
 
 
 def corn() -> Objective:
-    """Give the CORN loss [1]_ as an objective; targets are places of grades in their order, from 0 up.
+    """Give the CORN loss [1]_ as an objective; targets are places of grades in their order, from 0 up, or their shares.
 
     Logit k is that of being above grade k if not below it. A row of grade g is a yes for every k < g, a no for k = g,
     and says nothing of what is above. The loss is the mean binary cross-entropy over all these questions.
@@ -25,9 +25,18 @@ def corn() -> Objective:
 
 
 def corn_loss(logits: torch.Tensor, grades: torch.Tensor) -> torch.Tensor:
-    """Give the mean loss of logits of shape (n_rows, n_grades - 1) for places of shape (n_rows,)."""
-    steps = torch.arange(logits.shape[1], device=logits.device)
-    is_above = (grades[:, None] > steps).float()
-    is_asked = (grades[:, None] >= steps).float()
-    each = torch.nn.functional.binary_cross_entropy_with_logits(logits, is_above, reduction="none")
-    return (each * is_asked).sum() / is_asked.sum()
+    """Give the mean loss of logits of shape (n_rows, n_grades - 1).
+
+    Parameters
+    ----------
+    grades : Tensor of shape (n_rows,) or (n_rows, n_grades)
+        Places in the order, or how probable each grade is: a question then counts as much as it is asked.
+    """
+    if grades.dim() > 1:
+        reached = grades.float().flip(1).cumsum(1).flip(1)
+        is_asked, above = reached[:, :-1], reached[:, 1:]
+    else:
+        steps = torch.arange(logits.shape[1], device=logits.device)
+        is_asked, above = (grades[:, None] >= steps).float(), (grades[:, None] > steps).float()
+    yes, no = torch.nn.functional.logsigmoid(logits), torch.nn.functional.logsigmoid(-logits)
+    return -(above * yes + (is_asked - above) * no).sum() / is_asked.sum()

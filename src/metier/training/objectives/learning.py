@@ -16,7 +16,7 @@ from metier.training.objectives.cross_entropy import cross_entropy
 from metier.training.objectives.focal import focal
 from metier.training.objectives.objective import AsQuestions, Objective, as_they_are
 from metier.training.objectives.squared_error import squared_error
-from metier.training.objectives.token_cross_entropy import UNTAGGED, span_cross_entropy, token_cross_entropy
+from metier.training.objectives.token_cross_entropy import has_tag, span_cross_entropy, token_cross_entropy
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _yes_or_no(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
 
 
 def _tagged(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    return logits[known_labels(batch) != UNTAGGED]
+    return logits[has_tag(known_labels(batch))]
 
 
 def _places(logits: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -12,7 +12,8 @@ UNTAGGED = -100  # Continuations of a word, special tokens, padding, and what an
 def token_cross_entropy(*, label_smoothing: float = 0.0, focusing: float = 0.0) -> Objective:
     """Give the mean negative log-likelihood of the tagged tokens' tags as an objective.
 
-    The batch's labels are the tags, of shape (n_rows, n_tokens), `UNTAGGED` where a token has none.
+    The batch's labels are the tags, of shape (n_rows, n_tokens), `UNTAGGED` where a token has none; or how probable each
+    tag is, of shape (n_rows, n_tokens, n_tags).
 
     Parameters
     ----------
@@ -25,10 +26,14 @@ def token_cross_entropy(*, label_smoothing: float = 0.0, focusing: float = 0.0) 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         tags = known_labels(batch)
         logits = model(batch).float()
+        is_tagged = has_tag(tags)
         if focusing:
-            is_tagged = tags != UNTAGGED
             return focal_loss(
                 logits[is_tagged], tags[is_tagged], focusing=focusing, label_smoothing=label_smoothing
+            )
+        if tags.dim() > 2:
+            return torch.nn.functional.cross_entropy(
+                logits[is_tagged], tags[is_tagged], label_smoothing=label_smoothing
             )
         return torch.nn.functional.cross_entropy(
             logits.flatten(0, 1),
@@ -38,6 +43,11 @@ def token_cross_entropy(*, label_smoothing: float = 0.0, focusing: float = 0.0) 
         )
 
     return objective
+
+
+def has_tag(tags: torch.Tensor) -> torch.Tensor:
+    """Say which tokens have a tag, a bool Tensor of shape (n_rows, n_tokens)."""
+    return (tags if tags.dim() == 2 else tags[..., 0]) != UNTAGGED
 
 
 def span_cross_entropy() -> Objective:

@@ -12,7 +12,7 @@ from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import StartedSettings
 from metier.training.heads.pooled_head import PooledHead, QuestionStart
 from metier.training.objectives.learning import GRADES
-from metier.training.tuned_method import FINE_TUNING, TunedClassifier, TunedMethod
+from metier.training.tuned_method import TAUGHT_SOFTLY, TunedClassifier, TunedMethod
 
 
 class CornSettings(StartedSettings):
@@ -40,7 +40,7 @@ class CornEncoder(TunedClassifier):
     """
 
     name = "corn_encoder.v1"
-    capabilities: ClassVar[Capabilities] = replace(FINE_TUNING, baseline="encoder.v1")
+    capabilities: ClassVar[Capabilities] = replace(TAUGHT_SOFTLY, baseline="encoder.v1")
     method = TunedMethod(
         TEXT,
         PooledHead("onnx_grader.v1", QuestionStart(), states_reading=True),

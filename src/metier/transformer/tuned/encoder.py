@@ -1,6 +1,5 @@
 """The base fine-tuned whole, its head started from the frozen linear solution: on texts, or on both texts of a pair."""
 
-from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -11,7 +10,7 @@ from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import OBJECTIVE, LabelSettings, StartedSettings
 from metier.training.heads.pooled_head import PooledHead
-from metier.training.tuned_method import FINE_TUNING, TunedClassifier, TunedMethod
+from metier.training.tuned_method import TAUGHT_SOFTLY, TunedClassifier, TunedMethod
 
 
 class EncoderSettings(LabelSettings, StartedSettings):
@@ -49,7 +48,7 @@ class Encoder(TunedClassifier):
     """
 
     name = "encoder.v1"
-    capabilities: ClassVar[Capabilities] = replace(FINE_TUNING, takes_soft_labels=True)
+    capabilities: ClassVar[Capabilities] = TAUGHT_SOFTLY
     method = TunedMethod(TEXT, PooledHead("onnx_encoder.v1"), LABEL)
 
 
@@ -81,4 +80,5 @@ class CrossEncoder(TunedClassifier):
     """
 
     name = "cross_encoder.v1"
+    capabilities: ClassVar[Capabilities] = TAUGHT_SOFTLY
     method = TunedMethod(PAIR, PooledHead("onnx_pair_encoder.v1"), LABEL)

@@ -1,15 +1,16 @@
 """Many labels by the base fine-tuned whole, one sigmoid a label."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from metier.tasks.answers import LABEL_SET
 from metier.tasks.answers.decoder_settings import RULE
 from metier.tasks.inputs import TEXT
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import StartedSettings
 from metier.training.heads.pooled_head import PooledHead, QuestionStart
 from metier.training.objectives.learning import LABEL_SETS
-from metier.training.tuned_method import TunedLabelSets, TunedMethod
+from metier.training.tuned_method import TAUGHT_SOFTLY, TunedLabelSets, TunedMethod
 
 
 class ManyLabelsSettings(StartedSettings):
@@ -34,6 +35,7 @@ class ManyLabelsEncoder(TunedLabelSets):
     """
 
     name = "many_labels_encoder.v1"
+    capabilities: ClassVar[Capabilities] = TAUGHT_SOFTLY
     method = TunedMethod(
         TEXT, PooledHead("onnx_many_labels.v1", QuestionStart(), states_reading=True), LABEL_SET
     )

@@ -1,13 +1,16 @@
 """The base fine-tuned whole on texts with two entities marked."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from metier.tasks.answers import RELATION
 from metier.tasks.inputs import MARKED_TEXT
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import OBJECTIVE, LabelSettings
 from metier.training.heads.marked_head import MarkedHead
-from metier.training.tuned_method import TunedClassifier, TunedMethod
+from metier.training.tuned_method import TAUGHT_SOFTLY, TunedClassifier, TunedMethod
 
 
 class RelationSettings(LabelSettings):
@@ -48,4 +51,5 @@ class RelationEncoder(TunedClassifier):
     """
 
     name = "relation_encoder.v1"
+    capabilities: ClassVar[Capabilities] = TAUGHT_SOFTLY
     method = TunedMethod(MARKED_TEXT, MarkedHead(), RELATION)

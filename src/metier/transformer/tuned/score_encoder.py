@@ -1,6 +1,6 @@
 """Scores by the base fine-tuned whole, one number a text or pair."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
@@ -8,12 +8,13 @@ from sklearn.utils.validation import check_is_fitted
 from metier.tasks.answers import SCORE
 from metier.tasks.answers.decoder_settings import COVERAGE, HALF_WIDTH
 from metier.tasks.inputs import TEXT_OR_PAIR
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import StartedSettings
 from metier.training.heads.pooled_head import PooledHead
 from metier.training.heads.ridge_probe import RidgeStart
 from metier.training.objectives.learning import SCORES
-from metier.training.tuned_method import TunedEstimator, TunedMethod
+from metier.training.tuned_method import TAUGHT_SOFTLY, TunedEstimator, TunedMethod
 
 
 class ScoreSettings(StartedSettings):
@@ -35,6 +36,7 @@ class ScoreEncoder(RegressorMixin, TunedEstimator):
     """
 
     name = "score_encoder.v1"
+    capabilities: ClassVar[Capabilities] = TAUGHT_SOFTLY
     method = TunedMethod(TEXT_OR_PAIR, PooledHead("onnx_scorer.v1", RidgeStart(), states_reading=True), SCORE)
 
     def predict(self, X: Any) -> list[float]:

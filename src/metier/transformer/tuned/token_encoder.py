@@ -1,6 +1,6 @@
 """The base fine-tuned whole with a head on every token: spans found by an encoder."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -10,11 +10,12 @@ from metier.tasks.answers import SPANS
 from metier.tasks.answers.decoder_settings import CALIBRATION, OUTSIDE_BIAS
 from metier.tasks.answers.scored_spans import ScoredSpan
 from metier.tasks.inputs import TEXT
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import SmoothedSettings
 from metier.training.heads.token_head import TokenHead
 from metier.training.objectives.learning import TAGS
-from metier.training.tuned_method import Fitted, TunedEstimator, TunedMethod
+from metier.training.tuned_method import TAUGHT_SOFTLY, Fitted, TunedEstimator, TunedMethod
 
 
 class TokenSettings(SmoothedSettings):
@@ -54,6 +55,7 @@ class TokenEncoder(TunedEstimator):
     """
 
     name = "token_encoder.v1"
+    capabilities: ClassVar[Capabilities] = TAUGHT_SOFTLY
     method = TunedMethod(TEXT, TokenHead(), SPANS)
 
     def _keep(self, fitted: Fitted, labels: np.ndarray) -> None:
