@@ -65,6 +65,9 @@ METHODS = {
     "ordinal_logistic.v1": "metier.classical.ordinal_logistic:OrdinalLogistic",
     "image_grades_encoder.v1": "metier.multimodal.image_encoder:ImageGradesEncoder",
     "corn_encoder.v1": "metier.transformer.tuned.corn_encoder:CornEncoder",
+    "pseudo_labels.v1": "metier.selection.unlabelled.pseudo_labels:PseudoLabels",
+    "domain_pretraining.v1": "metier.selection.unlabelled.tuned_by_unlabelled:DomainPretraining",
+    "consistency.v1": "metier.selection.unlabelled.tuned_by_unlabelled:Consistency",
     "zero_shot.v1": "metier.transformer.frozen.zero_shot:ZeroShot",
     "prompted.v1": "metier.transformer.generation.prompted:Prompted",
     "endpoint.v1": "metier.classical.endpoint:Endpoint",
@@ -105,6 +108,8 @@ PARTS = ("fit", "predict", "export", "get_params", "set_params", "_get_param_nam
 # What needs a base: ways of making training rows, and of asking it how likely sentences are.
 WAYS = {
     "answer_likelihood": "metier.transformer.generation.answer_likelihood:AnswerLikelihood",
+    "consistent_answers": "metier.transformer.unlabelled.consistent_answers:held_to_consistent_answers",
+    "masked_pretraining": "metier.transformer.unlabelled.masked_pretraining:pretrain_on",
     "masked_substitution": "metier.transformer.unlabelled.masked_substitution:masked_substitution",
     "preference_tuner": "metier.transformer.generation.preference_tuner:PreferenceTuner",
     "pair_likelihood": "metier.transformer.unlabelled.sentence_likelihood:PairLikelihood",

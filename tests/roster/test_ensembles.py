@@ -19,7 +19,7 @@ def made_by(task):
     return [
         *TASKS[task].ensembles,
         *TASKS[task].further_ensembles,
-        *([DISTILLED] if TASKS[task].student else []),
+        *([DISTILLED] if TASKS[task].students else []),
     ]
 
 
@@ -63,7 +63,7 @@ def run(task_name, rows, base, tmp_path_factory):
             "refit": False,
             "data": {"keep_rare": True},  # Few rows of many labels.
             "methods": methods,
-            "distil": TASKS[task_name].student is not None,
+            "distil": bool(TASKS[task_name].students),
         },
     )
 

@@ -46,14 +46,26 @@ class LinearEstimator:
         return self.input.tags(super().__sklearn_tags__())  # type: ignore[misc]  # Of the estimator behind.
 
     def fit(
-        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+        self,
+        X: Any,
+        y: Any,
+        *,
+        validation: tuple[Any, Any] | None = None,
+        soft: Any = None,
+        listener: Listener = ignore,
     ) -> Self:
         """Learn from items and the answer to each.
 
         Without `validation`, a tenth of the rows (of fewer than 1,000 rows: each fifth in turn) is held out to
         choose on; the chosen model is then trained on all rows.
+
+        Parameters
+        ----------
+        soft : array of shape (n_items, n_labels) or (n_items,), optional
+            What labelling rules or a teacher think of each item, where the method states that it takes soft labels:
+            probabilities of the labels, or another score. Settings are chosen by `y`.
         """
-        return self._keep(self._learn(X, y, validation, listener))
+        return self._keep(self._learn(X, y, validation, listener, soft=soft))
 
     def memory_bytes(self, X: Any, y: Any) -> int:
         """Give the bytes that a fit on these rows takes at its peak, besides what the process has."""

@@ -1,7 +1,7 @@
 """Every linear method: features, a learner of weights, an answer kind, and settings chosen on rows not trained on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from metier.data.weak_labels import expand_soft_labels
 from metier.predictors.linear.linear_predictor import LinearPredictor, kind_of
 from metier.progress import Listener, Progress
 from metier.tasks.answers import Decodable, Decoder
-from metier.tasks.examples import Examples, check_soft
+from metier.tasks.examples import Examples
 
 Figures = Mapping[str, float]
 
@@ -140,7 +140,9 @@ class LinearMethod:
         if soft is None:  # Of soft labels all rows are taken: a sample would have to be drawn of both.
             examples = self.features.sample(examples, random)
         else:
-            soft = check_soft(soft, n_rows=len(examples), classes=examples.labels)
+            soft = self.answer.check_soft(soft, examples)
+            if not self.answer.is_one_label:  # A number of a teacher is as good a target as one of the rows.
+                examples, soft = replace(examples, truth=soft), None
         seed = int(random.randint(2**31 - 1)) if self.learner.is_random else 0
         rows = _Rows(self, examples, validation, random, seed=seed, name=name, listener=listener)
         settings = self.learner.settings(n_numbers=n_numbers(rows.counted.matrix), n_logits=rows.n_logits)

@@ -40,7 +40,7 @@ class PairLinear(LinearEstimator, Classifier):
     """
 
     name = "pair_linear.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities()
+    capabilities: ClassVar[Capabilities] = Capabilities(takes_soft_labels=True)
     input, answer = PAIR, LABEL
 
     def _method(self, examples: Examples) -> LinearMethod:

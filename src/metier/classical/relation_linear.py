@@ -36,7 +36,7 @@ class RelationLinear(LinearEstimator, Classifier):
     """
 
     name = "relation_linear.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities()
+    capabilities: ClassVar[Capabilities] = Capabilities(takes_soft_labels=True)
     input, answer = MARKED_TEXT, RELATION
     syntax: ClassVar[bool] = False
 
@@ -62,5 +62,7 @@ class RelationSyntax(RelationLinear):
     """
 
     name = "relation_syntax.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.CLASSICAL, baseline="relation_linear.v1")
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.CLASSICAL, baseline="relation_linear.v1", takes_soft_labels=True
+    )
     syntax: ClassVar[bool] = True

@@ -39,7 +39,7 @@ class TfidfRidge(RegressorMixin, LinearEstimator, TextMethod):
     """
 
     name = "ridge.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities()
+    capabilities: ClassVar[Capabilities] = Capabilities(takes_soft_labels=True)
     input, answer = TEXT_OR_PAIR, SCORE
 
     def predict(self, X: Any) -> list[float]:

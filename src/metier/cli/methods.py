@@ -10,6 +10,7 @@ from rich.text import Text
 from metier.catalogue import DISTILLATION, SEARCH
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, print_json
+from metier.cli.listed_ways import show_ways
 from metier.cli.speech import lang_option, spoken, with_language
 from metier.errors import CallError
 from metier.selection.method_facts import MethodFacts, list_methods, method_facts, settings_of
@@ -31,18 +32,24 @@ ADDED_BY = {SEARCH: "--search", DISTILLATION: "--distil"}
 @click.command(context_settings=HELP, epilog="Example: metier methods --task ner")
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option("--task", metavar="NAME", help="Only what this task takes; what it compares unasked has a *.")
+@click.option(
+    "--ways", is_flag=True, help="Instead: which ways of learning each task takes, and why not the others."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as one line.")
 @lang_option()
-def methods(*, name: str | None, task: str | None, as_json: bool, lang: str | None) -> None:
+def methods(*, name: str | None, task: str | None, ways: bool, as_json: bool, lang: str | None) -> None:
     """List the methods: what each does, costs and needs.
 
     Cheap ones stand first. Name some with `metier train --candidates A,B`. With NAME: what this method does and can be
     set to.
     """
     if name is not None:
-        _show(name, task, as_json=as_json)
+        _show(name, "--ways" if ways else None if task is None else f"--task {task}", as_json=as_json)
         return
     task = None if task is None else task_name(task)
+    if ways:
+        show_ways(task, as_json=as_json)
+        return
     found = list_methods(task)
     if as_json:
         print_json([_facts(one) for one in found])
@@ -65,9 +72,9 @@ def methods(*, name: str | None, task: str | None, as_json: bool, lang: str | No
             console.print(Text(say("of no stated task: {names}", names=others)), soft_wrap=True)
 
 
-def _show(name: str, task: str | None, *, as_json: bool) -> None:
+def _show(name: str, beside: str | None, *, as_json: bool) -> None:
     """Show one method in short: what it does, costs and needs, of which tasks it is, and its settings."""
-    _check_alone(name, task)
+    _check_alone(name, beside)
     one, settings = method_facts(name), settings_of(name)
     if as_json:
         print_json(_facts(one) | {"settings": [asdict(each) for each in settings]})
@@ -102,11 +109,9 @@ def _kind(kind: str) -> str:
     return say(" ({remedy})", remedy=kind) if kind else ""
 
 
-def _check_alone(name: str, task: str | None) -> None:
-    if task is not None:
-        raise CallError(
-            f"Found the method {name!r} and --task {task}: --task lists methods. Give one of the two."
-        )
+def _check_alone(name: str, beside: str | None) -> None:
+    if beside is not None:
+        raise CallError(f"Found the method {name!r} and {beside}, which makes a list. Give one of the two.")
 
 
 def _facts(one: MethodFacts) -> dict[str, Any]:

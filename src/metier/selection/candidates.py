@@ -13,6 +13,7 @@ from metier.selection.base_kinds import BASE_KINDS
 from metier.selection.decisions import RunDecisions
 from metier.selection.settings import TrainSettings, arguments_of
 from metier.tasks.method_contract import Method
+from metier.tasks.task_table import known_task
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,14 @@ class CandidateBuilder:
         Where they keep their checkpoints.
     settings : TrainSettings
     decisions : RunDecisions
-    unlabelled : tuple of str
-        Texts without labels, for the methods that learn from them.
+    unlabelled : tuple
+        Items without targets, for the methods that learn from them.
     """
 
     run: RunFolder
     settings: TrainSettings
     decisions: RunDecisions
-    unlabelled: tuple[str, ...] = ()
+    unlabelled: tuple[Any, ...] = ()
 
     def build(self, name: str) -> Method:
         """Give a method, unfitted.
@@ -71,7 +72,16 @@ class CandidateBuilder:
                 "arguments": self._searched_arguments(searched),
                 **self._base(searched),
             }
+        if "method" in accepted and name in known_task(task.name).learn_from_unlabelled:
+            ours |= self._taught(known_task(task.name).learn_from_unlabelled[name])
         return {key: value for key, value in ours.items() if key in accepted} | arguments_of(settings, name)
+
+    def _taught(self, method: str) -> dict[str, Any]:
+        """What is said of a method that is taught by unlabelled items: all that it would be told by itself."""
+        own, defaults = self._searched_arguments(method), catalogue.resolve(method)().get_params(deep=False)
+        epochs = own.pop("epochs", defaults.get("epochs"))
+        answer = self.decisions.task.answer.name
+        return {"method": method, "arguments": own, "epochs": epochs, "answer": answer, **self._base(method)}
 
     def _searched_arguments(self, searched: str) -> dict[str, Any]:
         own = self.arguments(searched)

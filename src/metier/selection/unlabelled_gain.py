@@ -45,7 +45,7 @@ def _verdicts(compared: Compared) -> dict[str, tuple[bool, str]]:
 
 def _verdict(name: str, compared: Compared) -> tuple[bool, str]:
     """Compare a method with its supervised counterpart on the validation rows."""
-    counterpart = counterpart_of(name)
+    counterpart = counterpart_of(name, compared.scores.task.name)
     if counterpart not in {entry.name for entry in compared.trained}:
         return False, (
             f"{name}: its supervised counterpart {counterpart} was not trained, so it cannot be shown that unlabelled "

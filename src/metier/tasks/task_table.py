@@ -63,21 +63,24 @@ class TaskRow:
         The methods that are compared by default on texts, or on what the task asks; cheap first.
     beside_texts : mapping of str to tuple of str
         The methods that are compared by default where rows ask something else, by the name of the input kind.
-    learn_from_unlabelled : tuple of str
-        The methods that unlabelled rows add, in the order of their cost.
-    student : str or None
-        The method that an ensemble can be taught to.
     asks : str
         The kind of its questions about texts, as `INPUTS` names it.
+    learn_from_unlabelled : mapping of str to str
+        The methods that unlabelled rows add, in the order of their cost, and the supervised counterpart of each.
+    students : tuple of str
+        The methods that an ensemble can be taught to, the best first: one that was trained is taken.
+    why_not : mapping of str to str
+        The ways of learning that make no sense for it besides those of its kind of answers, and why not (`tasks.ways`).
     """
 
     where: str
     answer: str
     candidates: tuple[str, ...]
     beside_texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    learn_from_unlabelled: tuple[str, ...] = ()
-    student: str | None = None
     asks: str = "text"
+    learn_from_unlabelled: Mapping[str, str] = field(default_factory=dict)
+    students: tuple[str, ...] = ()
+    why_not: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ensembles(self) -> tuple[str, ...]:
@@ -100,6 +103,12 @@ class TaskRow:
         return self.beside_texts.get(input_name, self.candidates)
 
 
+def _taught_by(itself: str | None, encoder: str) -> dict[str, str]:
+    """Give the methods that teach by unlabelled rows: one that teaches itself, and two that train an encoder."""
+    own = {} if itself is None else {"pseudo_labels.v1": itself}
+    return {**own, "domain_pretraining.v1": encoder, "consistency.v1": encoder}
+
+
 TASKS: dict[str, TaskRow] = {
     "classification": TaskRow(
         "metier.tasks.classification:Classification",
@@ -112,8 +121,12 @@ TASKS: dict[str, TaskRow] = {
                 *("frozen_image.v1", "joint.v1"),
             ),
         },
-        learn_from_unlabelled=("self_training.v1", "pretrained_encoder.v1", "consistency_encoder.v1"),
-        student="encoder.v1",
+        learn_from_unlabelled={
+            "self_training.v1": "frozen_linear.v1",
+            "pretrained_encoder.v1": "encoder.v1",
+            "consistency_encoder.v1": "encoder.v1",
+        },
+        students=("encoder.v1", "tfidf_linear.v1"),
     ),
     "multi_label": TaskRow(
         "metier.tasks.multi_label:MultiLabel",
@@ -131,6 +144,8 @@ TASKS: dict[str, TaskRow] = {
                 *("joint_label_sets.v1", "many_labels_encoder.v1"),
             ),
         },
+        learn_from_unlabelled=_taught_by("frozen_many_labels.v1", "many_labels_encoder.v1"),
+        students=("many_labels_encoder.v1",),
     ),
     "ordinal": TaskRow(
         "metier.tasks.ordinal:Ordinal",
@@ -150,6 +165,8 @@ TASKS: dict[str, TaskRow] = {
                 *("joint.v1", "encoder.v1", "corn_encoder.v1"),
             ),
         },
+        learn_from_unlabelled=_taught_by("frozen_linear.v1", "corn_encoder.v1"),
+        students=("corn_encoder.v1",),
     ),
     "regression": TaskRow(
         "metier.tasks.regression:Regression",
@@ -160,17 +177,23 @@ TASKS: dict[str, TaskRow] = {
             "text_image": ("ridge.v1", "frozen_ridge.v1", "joint_ridge.v1", "score_encoder.v1"),
         },
         asks="text_or_pair",
+        learn_from_unlabelled=_taught_by(None, "score_encoder.v1"),
+        students=("score_encoder.v1", "ridge.v1"),
     ),
     "ner": TaskRow(
         "metier.tasks.ner:NamedEntities",
         "spans",
         ("dictionary_tagger.v1", "crf.v1", "token_encoder.v1"),
+        learn_from_unlabelled=_taught_by("crf.v1", "token_encoder.v1"),
+        students=("token_encoder.v1",),
     ),
     "relation": TaskRow(
         "metier.tasks.relation:Relation",
         "relation",
         ("majority.v1", "relation_linear.v1", "relation_encoder.v1"),
         asks="marked_text",
+        learn_from_unlabelled=_taught_by("relation_linear.v1", "relation_encoder.v1"),
+        students=("relation_encoder.v1", "relation_linear.v1"),
     ),
     "triples": TaskRow(
         "metier.tasks.triples:Triples", "triples", ("frequent_triples.v1", "triples_pipeline.v1")
@@ -180,6 +203,7 @@ TASKS: dict[str, TaskRow] = {
         "passage_answer",
         ("passage_phrase.v1", "reader.v1"),
         asks="question",
+        learn_from_unlabelled={"pseudo_labels.v1": "reader.v1", "domain_pretraining.v1": "reader.v1"},
     ),
     "text_pair": TaskRow(
         "metier.tasks.text_pair:TextPair",
@@ -187,6 +211,11 @@ TASKS: dict[str, TaskRow] = {
         ("majority.v1", "pair_linear.v1", "frozen_pair.v1", "bi_encoder.v1", "cross_encoder.v1"),
         beside_texts={"pair_image": ("majority.v1", "pair_linear.v1", "frozen_pair.v1", "joint_pair.v1")},
         asks="pair",
+        learn_from_unlabelled=_taught_by("frozen_pair.v1", "cross_encoder.v1"),
+        students=("cross_encoder.v1", "pair_linear.v1"),
+        why_not={
+            "weak_labels": "Whether two texts match lies between them, and a rule of words sees each of them alone.",
+        },
     ),
     "retrieval": TaskRow(
         "metier.tasks.retrieval:Retrieval",
@@ -195,6 +224,7 @@ TASKS: dict[str, TaskRow] = {
         beside_texts=dict.fromkeys(
             ("image", "text_image"), ("popularity.v1", "aligned_linear.v1", "aligned.v1")
         ),
+        learn_from_unlabelled={"domain_pretraining.v1": "search_encoder.v1"},
     ),
     "generation": TaskRow(
         "metier.tasks.generation:Generation",

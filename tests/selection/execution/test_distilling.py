@@ -16,6 +16,8 @@ from metier.runs.run_folder import Entry, RunFolder
 from metier.selection.execution.distilling import Distilled
 from metier.selection.execution.fitting import Fitted, Here
 from metier.selection.settings import arguments_of, check_settings
+from metier.tasks.answers import LABEL
+from metier.tasks.inputs import TEXT
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -68,7 +70,13 @@ class Run:
 
     def __init__(self, task, trained, left=100.0, settings=None):
         self.task = SimpleNamespace(
-            name=task, items=lambda rows: list(rows), targets=lambda rows: ["a", "b"] * (len(rows) // 2)
+            name=task,
+            items=lambda rows: list(rows),
+            targets=lambda rows: ["a", "b"] * (len(rows) // 2),
+            answer=LABEL,
+            input=TEXT,
+            labels=("a", "b"),
+            is_ordered=False,
         )
         self.trained, self.train, self.validation_items = trained, ["one", "two"] * 3, ["three", "four"]
         self.left_seconds = left
@@ -98,7 +106,7 @@ def entry(name, members=(), seconds=10.0):
 @pytest.mark.parametrize(
     ("run", "words"),
     [
-        (Run("ner", []), "distillation works for classification; the task is ner"),
+        (Run("extractive_qa", []), "it has no distribution over one passage"),
         (Run("classification", [entry("encoder.v1")]), "no ensemble to distil"),
         (Run("classification", [entry("average.v1", ["a", "b"])]), "needs encoder.v1"),
         (

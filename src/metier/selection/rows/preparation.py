@@ -48,14 +48,14 @@ class Prepared:
         What is wrong with the rows as they are trained on.
     notes : list of str
         What was left out or added, one sentence each.
-    unlabelled : tuple of str
-        Texts without labels that methods may learn from.
+    unlabelled : tuple
+        Items without targets that methods may learn from.
     """
 
     splits: Splits
     audit: Audit
     notes: list[str]
-    unlabelled: tuple[str, ...] = ()
+    unlabelled: tuple[Any, ...] = ()
 
 
 def read_all(sources: Sources, settings: TrainSettings) -> tuple[Rows, Rows | None, Rows | None]:
@@ -129,7 +129,9 @@ def prepare(rows: tuple[Rows, Rows | None, Rows | None], settings: TrainSettings
         random_state=settings.random_state,
         keep_rare=data.keep_rare,
     )
-    unlabelled, brought = read_unlabelled(train, splits, settings, language=decided.languages.main_language)
+    unlabelled, brought = read_unlabelled(
+        train, splits, settings, task=decided.task, language=decided.languages.main_language
+    )
     splits, balanced = balance_splits(splits, settings)
     splits, made = augment_splits(
         splits, AugmentationBase(decided.base, decided.languages.main_language), settings

@@ -1,12 +1,15 @@
 """`--unlabelled`: unlabelled texts for the semi-supervised methods."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from metier import catalogue
 from metier.data import Rows, Splits, read
 from metier.errors import CallError, DataError, MissingColumnError, MissingExtraError
 from metier.selection.settings import TrainSettings
-from metier.tasks.task_table import TASKS, known_task
+from metier.tasks.task import Task
+from metier.tasks.task_table import known_task
+from metier.tasks.ways import no_way
 from metier.text import detect_language, has_words
 from metier.text.duplicates import text_keys
 
@@ -18,10 +21,7 @@ def check_unlabelled(candidates: Sequence[str], task: str, settings: TrainSettin
     """Raise `CallError` where a candidate needs unlabelled rows and there are none, or no method of the task takes any."""
     if settings.data.unlabelled is not None:
         if not known_task(task).learn_from_unlabelled:
-            able = ", ".join(name for name, known in TASKS.items() if known.learn_from_unlabelled)
-            raise CallError(
-                f"Semi-supervised methods exist for the task {able}; the task is {task}. Leave out --unlabelled."
-            )
+            raise CallError(no_way("--unlabelled", task))
         return
     wanting = [name for name in candidates if learns_from_unlabelled(name)]
     if wanting:
@@ -39,17 +39,21 @@ def learns_from_unlabelled(name: str) -> bool:
 
 
 def read_unlabelled(
-    train: Rows, splits: Splits, settings: TrainSettings, *, language: str
-) -> tuple[tuple[str, ...], list[str]]:
-    """Read the unlabelled texts that stand in no split; gives them and what to report; none where none are named.
+    train: Rows, splits: Splits, settings: TrainSettings, *, task: Task, language: str
+) -> tuple[tuple[Any, ...], list[str]]:
+    """Read the unlabelled items that stand in no split; gives them and what to report; none where none are named.
 
     Parameters
     ----------
+    task : Task
+        Says what an item is: a text, or what else its rows ask.
     language : str
         Of most labelled rows, as the run decided it.
 
     Raises
     ------
+    CallError
+        If the unlabelled rows lack a part of what the task asks.
     DataError
         If hardly any of them is in the language of the labelled rows.
     """
@@ -57,42 +61,56 @@ def read_unlabelled(
     if named is None:
         return (), []
     rows = _read(named, train, settings)
-    texts = tuple(dict.fromkeys(text for text in rows.texts if has_words(text)))
-    _check_language(texts, language, str(named))
-    return without_known(texts, splits)
+    lacking = [role for role in task.input.roles if role not in rows.roles.named]
+    if lacking:
+        columns = ", ".join(train.roles.column_of(role) or role for role in lacking)
+        raise CallError(
+            f"An item of the task {task.name} is {task.input.noun}, and the unlabelled rows of {named} have no column "
+            f"{columns}. Give rows with the columns of the labelled ones, only their targets may be missing."
+        )
+    keep = [at for at, text in enumerate(rows.texts) if has_words(text)]
+    kept = rows if len(keep) == len(rows) else rows.take(keep)
+    _check_language(list(kept.texts), language, str(named))
+    return without_known(task, kept, splits)
 
 
-def without_known(texts: Sequence[str], splits: Splits) -> tuple[tuple[str, ...], list[str]]:
-    """Leave out what stands in the rows of a split; gives what stays, and what to report."""
-    known = {
-        key for part in (splits.train, splits.validation, splits.test) for key in text_keys(part.texts).tolist()
-    }
-    kept = tuple(text for text, key in zip(texts, text_keys(texts).tolist(), strict=True) if key not in known)
-    note = f"--unlabelled gives {len(kept):,} different texts"
-    gone = len(texts) - len(kept)
-    return kept, [
+def without_known(task: Task, rows: Rows, splits: Splits) -> tuple[tuple[Any, ...], list[str]]:
+    """Leave out what stands twice or in the rows of a split; gives what stays, and what to report."""
+    labelled = (splits.train, splits.validation, splits.test)
+    known = {key for part in labelled for key in text_keys(list(task.input.same_as(part))).tolist()}
+    kept, seen, gone = [], set(), 0
+    items = task.input.from_rows(rows)
+    for item, key in zip(items, text_keys(list(task.input.same_as(rows))).tolist(), strict=True):
+        gone += key in known and key not in seen
+        if key not in known and key not in seen:
+            kept.append(item)
+        seen.add(key)
+    what = "text" if task.input.name == "text" else "row"
+    note = f"--unlabelled gives {len(kept):,} different {what}s"
+    return tuple(kept), [
         note + (f"; {gone:,} more also appear in the labelled rows and were left out" if gone else "")
     ]
 
 
-def with_unlabelled(names: Sequence[str], learners: Sequence[str], *, is_open: bool) -> list[str]:
+def with_unlabelled(names: Sequence[str], learners: Mapping[str, str], *, is_open: bool) -> list[str]:
     """Add, where no candidates are named, the learners whose supervised counterpart is one; and every counterpart.
 
     Parameters
     ----------
     names : sequence of str
         The candidates so far.
-    learners : sequence of str
-        The methods of the task that learn from unlabelled rows.
+    learners : mapping of str to str
+        The methods of the task that learn from unlabelled rows, and the supervised counterpart of each.
     """
-    known = {name: counterpart_of(name) for name in learners}
+    known = dict(learners)
     added = [name for name, counterpart in known.items() if is_open and counterpart in names]
     return [*names, *added, *(counterpart for name, counterpart in known.items() if name in names)]
 
 
-def counterpart_of(name: str) -> str:
-    """Give the supervised counterpart of a method that learns from unlabelled rows too."""
-    counterpart = catalogue.capabilities(name).supervised_counterpart
+def counterpart_of(name: str, task: str) -> str:
+    """Give the supervised counterpart of a method that learns from unlabelled rows too, on a task."""
+    counterpart = known_task(task).learn_from_unlabelled.get(name)
+    counterpart = counterpart or catalogue.capabilities(name).supervised_counterpart
     assert counterpart is not None  # Asked only of methods that learn from unlabelled rows.
     return counterpart
 

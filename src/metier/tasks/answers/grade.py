@@ -11,7 +11,14 @@ from metier.tasks.answer_batches import Answers
 from metier.tasks.answers.asking import GRADE_ASKING, Asking
 from metier.tasks.answers.grade_order import order_of
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words
-from metier.tasks.answers.label import LABEL, LABEL_RECORD, ON_WEIGHTS_AND_WORDS, read_label, scores_of_labels
+from metier.tasks.answers.label import (
+    LABEL,
+    LABEL_RECORD,
+    ON_WEIGHTS_AND_WORDS,
+    by_label,
+    read_label,
+    scores_of_labels,
+)
 from metier.tasks.examples import Examples
 
 
@@ -151,9 +158,9 @@ class Grade(AnswerKind):
         """Give the probability of the most probable grade of each row."""
         return LABEL.certainty(answers)
 
-    def soft_targets(self, answers: Any) -> list[Any]:
-        """Give the probabilities of the grades, in their order."""
-        return list(answers.probabilities.tolist())
+    def soft_targets(self, answers: Any, labels: Sequence[str]) -> list[Any]:
+        """Give the probabilities of the grades."""
+        return by_label(answers, labels)
 
     def check_soft(self, soft: Any, examples: Examples) -> np.ndarray:
         """Give probabilities of the grades, of shape (n_rows, n_grades); see `check_soft`."""

@@ -1,6 +1,6 @@
 """What an answer kind and its decoder are."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
@@ -169,12 +169,16 @@ class AnswerKind(Protocol):
         """Say how sure each answer is as a whole, 0 to 1, of shape (n_rows,); None: such answers have no probability."""
         return None
 
+    def sort_of(self, target: Any) -> Hashable:
+        """Give the sort of a target: of each sort some are learned where a method teaches itself."""
+        return str(target)
+
     def as_targets(self, answers: Any) -> list[Any]:
         """Give answers as targets that can be learned: what `check` takes."""
         return list(answers.predicted)
 
-    def soft_targets(self, answers: Any) -> list[Any]:
-        """Give what a teacher thinks of each row, as JSON has it: what `check_soft` takes."""
+    def soft_targets(self, answers: Any, labels: Sequence[str]) -> list[Any]:
+        """Give what a teacher thinks of each row, as JSON has it: what `check_soft` takes, labels in this order."""
         return list(answers.predicted)
 
     def check_soft(self, soft: Any, examples: Examples) -> Any:

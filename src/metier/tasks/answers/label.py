@@ -10,7 +10,7 @@ from metier import evaluation
 from metier.errors import MissingLabelError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.softmax import softmax
 from metier.figures import count_of
-from metier.tasks.answer_batches import Answers
+from metier.tasks.answer_batches import Answers, LabelSetAnswers
 from metier.tasks.answers.asking import LABEL_ASKING, Asking
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words, mean_and_error
 from metier.tasks.examples import Examples, check_soft
@@ -160,9 +160,9 @@ class Label(AnswerKind):
         """Give the probability of the most probable label of each row."""
         return np.asarray(answers.probabilities.max(axis=1))
 
-    def soft_targets(self, answers: Any) -> list[Any]:
-        """Give the probabilities of the labels, sorted."""
-        return by_label(answers, sorted(answers.labels))
+    def soft_targets(self, answers: Any, labels: Sequence[str]) -> list[Any]:
+        """Give the probabilities of the labels."""
+        return by_label(answers, labels)
 
     def check_soft(self, soft: Any, examples: Examples) -> np.ndarray:
         """Give probabilities of the labels, of shape (n_rows, n_labels); see `check_soft`."""
@@ -216,7 +216,7 @@ def scores_of_labels(probabilities: np.ndarray, truth: np.ndarray, *, best: np.n
     return {"accuracy": accuracy, "log_loss": float(losses.mean()), **mean_and_error(losses)}
 
 
-def by_label(answers: Answers, labels: Sequence[str]) -> list[Any]:
+def by_label(answers: Answers | LabelSetAnswers, labels: Sequence[str]) -> list[Any]:
     """Give the probabilities of each row with their columns in the order of these labels."""
     columns = [answers.labels.index(label) for label in labels]
     return list(answers.probabilities[:, columns].tolist())

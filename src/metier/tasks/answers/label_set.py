@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from metier.figures import count_of
 from metier.tasks.answer_batches import LabelSetAnswers
 from metier.tasks.answers.asking import SET_ASKING, Asking
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words, mean_and_error
-from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
+from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS, by_label
 from metier.tasks.answers.label_hierarchy import (
     clean,
     implied_parents,
@@ -109,6 +110,12 @@ class LabelSet(AnswerKind):
     ensembles: ClassVar[tuple[str, ...]] = ("label_average.v1",)
     chooses: ClassVar[tuple[str, ...]] = ("rule",)
     role: ClassVar[str | None] = "labels"
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "weak_labels": "A rule votes for a label and never against it; of labels that do not exclude one another, "
+            "votes never conflict, and the accuracy of a rule cannot be estimated.",
+        }
+    )
     words: ClassVar[Words] = Words("text-classification", "Gives any of {n} labels to {item}, or none.")
     record: ClassVar[RecordFields] = {
         "labels": (dict[str, float], "Where the answer is a set of labels: these and their probabilities."),
@@ -210,9 +217,9 @@ class LabelSet(AnswerKind):
         chosen = answers.probabilities >= answers.thresholds
         return np.asarray(np.where(chosen, answers.probabilities, 1 - answers.probabilities).min(axis=1))
 
-    def soft_targets(self, answers: Any) -> list[Any]:
+    def soft_targets(self, answers: Any, labels: Sequence[str]) -> list[Any]:
         """Give the probability of each label by itself."""
-        return list(answers.probabilities.tolist())
+        return by_label(answers, labels)
 
     def check_soft(self, soft: Any, examples: Examples) -> np.ndarray:
         """Give probabilities of labels, each 0 to 1 by itself, of shape (n_rows, n_labels)."""

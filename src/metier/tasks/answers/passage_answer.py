@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,6 +37,18 @@ class PassageAnswer(AnswerKind):
     chooses: ClassVar[tuple[str, ...]] = ("verdict",)
     role: ClassVar[str | None] = "answers"
     lines_show_question: ClassVar[bool] = True
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "few_shot": "An answer is a place in a passage of its own: no labels are shared between the rows whose names "
+            "could be learned.",
+            "zero_shot": "An answer is a place in a passage of its own: there are no labels that could be described.",
+            "consistency": "Two answers are distributions over the tokens of two passages, and the tokens of a changed "
+            "passage do not correspond to the old ones.",
+            "weak_labels": "Which words answer depends on the question, so no pattern of words answers all of them.",
+            "distillation": "Its ensemble joins a search and a reader; it has no distribution over one passage that "
+            "another reader could be taught.",
+        }
+    )
     words: ClassVar[Words] = Words("question-answering", "Finds the words of a passage that answer a question.")
     record: ClassVar[RecordFields] = {
         "answer": (str, "Where a passage answers; empty: it does not."),
@@ -110,6 +123,10 @@ class PassageAnswer(AnswerKind):
     def certainty(self, answers: Any) -> np.ndarray:
         """Give the probability that each answer is right, no answer included."""
         return np.array([record["probability"] for record in answers.records])
+
+    def sort_of(self, target: Any) -> bool:
+        """Say whether the passage answers."""
+        return bool(target)
 
     def as_targets(self, answers: Any) -> list[list[dict[str, Any]]]:
         """Give where each answer stands; an empty list where there is none."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words
@@ -17,6 +18,21 @@ class Ranking(AnswerKind):
     name: ClassVar[str] = "ranking"
     losses: ClassVar[tuple[str, ...]] = ("multiple_negatives",)
     ensembles: ClassVar[tuple[str, ...]] = ("retrieve_rerank.v1",)
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "few_shot": "A query is answered by texts of a collection: there are no labels whose names could be learned.",
+            "zero_shot": "Nothing has to be learned for it: bm25.v1 and frozen_search.v1 search without a labelled row.",
+            "in_context": "A collection does not fit into a prompt; what finds its texts is a search already.",
+            "self_training": "What is learned is an order of texts: a query whose best text is taken for its answer "
+            "teaches the order that is there already.",
+            "consistency": "A query and another version of it are a pair that matches, which the contrast of search "
+            "encoders learns where --augment adds it; there is no distribution over fixed answers to compare.",
+            "weak_labels": "Which texts answer depends on the query, so no pattern of words answers all of them.",
+            "distillation": "The ensemble reads query and text together, once for each pair: a student that embeds them "
+            "apart would need its scores of all pairs of every batch, and not its answers.",
+            "soup": "Each mixture of weights is another index: the whole collection would be embedded again to compare it.",
+        }
+    )
     words: ClassVar[Words] = Words(
         "sentence-similarity", "Finds the texts or images of a collection that answer a query, the best first."
     )

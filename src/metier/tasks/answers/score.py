@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -80,6 +81,17 @@ class Score(AnswerKind):
     ensembles: ClassVar[tuple[str, ...]] = ("score_average.v1",)
     chooses: ClassVar[tuple[str, ...]] = ("half_width",)
     role: ClassVar[str | None] = "score"
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "few_shot": "Few-shot methods learn from the names of labels, and a number has none; with few rows a ridge "
+            "regression on a frozen base learns as much.",
+            "zero_shot": "Without a labelled row nothing says where a scale begins and how wide its unit is.",
+            "in_context": "A writer gives digits, and the likelihood of digits is not a distance between numbers.",
+            "self_training": "A number comes without a probability by which sure answers could be preferred, and least "
+            "squares on its own answers stays where it is.",
+            "weak_labels": "Rules are weighed by how often they agree, and two numbers hardly ever agree exactly.",
+        }
+    )
     words: ClassVar[Words] = Words(
         "text-classification", "Gives a number to {item}, with the interval it lies in."
     )

@@ -264,7 +264,11 @@ class Spans(AnswerKind):
         """Give the probability of the least sure span of each text."""
         return certainty_of_spans(answers.records)
 
-    def soft_targets(self, answers: Any) -> list[Any]:
+    def sort_of(self, target: Any) -> tuple[str, ...]:
+        """Give the labels of the spans of a text."""
+        return tuple(sorted({label for _, _, label in target}))
+
+    def soft_targets(self, answers: Any, labels: Sequence[str]) -> list[Any]:
         """Give [start, end, label, probability] of each span."""
         return soft_spans(answers.records)
 

@@ -1,6 +1,8 @@
 """The words that are said in a recording."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from metier.tasks.answers.asking import Asking
@@ -15,6 +17,14 @@ class Transcript(WrittenText):
 
     name: ClassVar[str] = "transcript"
     asking: ClassVar[Asking | None] = None  # Recordings are shown to no model that is asked in words.
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            **WrittenText.why_not,
+            "in_context": "A prompt holds texts, and an example would be a recording.",
+            "pretraining": "Masked words are words of texts, and its base hears.",
+            "augmentation": "Augmentations are edits of texts, and a recording is none.",
+        }
+    )
     words: ClassVar[Words] = Words("automatic-speech-recognition", "Writes down what is said in {item}.")
     record: ClassVar[RecordFields] = {"text": (str, "What is said in the recording.")}
 

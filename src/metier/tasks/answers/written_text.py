@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from metier.errors import DataError
@@ -45,6 +46,20 @@ class WrittenText(AnswerKind):
 
     name: ClassVar[str] = "written_text"
     asking: ClassVar[Asking | None] = WRITING_ASKING
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "few_shot": "Few-shot methods learn from the names of labels, and a written text has none.",
+            "zero_shot": "There are no labels that could be described.",
+            "self_training": "The likelihood of a text falls with every token, so the surest texts are the shortest: it "
+            "says nothing of which are right.",
+            "pretraining": "Masked words teach an encoder; a writer learns raw texts by the next token.",
+            "consistency": "Two texts that say the same share no tokens one to one, so there are no two distributions to "
+            "compare.",
+            "weak_labels": "A rule gives one of a few labels, and a text that is written is none.",
+            "distillation": "Texts cannot be averaged, so there is no ensemble of writers that could teach one.",
+            "soup": "Each mixture of weights would have to write all validation texts again to be compared.",
+        }
+    )
     losses: ClassVar[tuple[str, ...]] = ("next_token",)
     role: ClassVar[str | None] = "target"
     words: ClassVar[Words] = Words("text-generation", "Generates a text for {item}.")

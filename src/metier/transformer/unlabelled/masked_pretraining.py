@@ -13,7 +13,7 @@ References
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -214,3 +214,10 @@ def _mask_id(base: Base, tokenizer: Tokenizer) -> int:
         f"The tokenizer of the base {base.name!r} has no token for a masked word ({' or '.join(MASKS)}), so it cannot be "
         "pretrained further. Take another --base, or leave pretrained_encoder.v1 out."
     )
+
+
+def pretrain_on(
+    base: Base, texts: Sequence[str], options: Mapping[str, Any], *, listener: Listener = ignore
+) -> tuple[Base, dict[str, Any]]:
+    """Give the base after it learned the texts, and how that went; `options` are those of `MaskingSettings`."""
+    return pretrain(base, texts, MaskingSettings(**options), listener=listener)
