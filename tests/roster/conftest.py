@@ -137,6 +137,9 @@ ALSO = {
     "self_training.v1": "classification",
     "consistency_encoder.v1": "classification",
     "pretrained_encoder.v1": "classification",
+    "pseudo_labels.v1": "ner",
+    "domain_pretraining.v1": "relation",
+    "consistency.v1": "multi_label",
     "soup.v1": "classification",
     "searched.v1": "classification",
     "joint_gated.v1": "classification:text_image",
@@ -226,6 +229,9 @@ def cheapest(method: str, task: str, base: str) -> dict[str, Any]:
     """Settings with which a method takes seconds."""
     resolved = catalogue.resolve(method)
     settings = {name: CHEAPEST[name](task, base) for name in resolved._get_param_names() if name in CHEAPEST}
+    taught = known_task(task.partition(":")[0]).learn_from_unlabelled.get(method)
+    if taught is not None and "method" in resolved._get_param_names():
+        settings |= {"method": taught, "answer": known_task(task).answer}
     if isinstance(resolved(base=base) if "base" in settings else resolved(), NeedsEpochs):
         settings["epochs"] = resolved(base=base).fewest_epochs
     return settings

@@ -70,7 +70,7 @@ def read_unlabelled(
         )
     keep = [at for at, text in enumerate(rows.texts) if has_words(text)]
     kept = rows if len(keep) == len(rows) else rows.take(keep)
-    _check_language(list(kept.texts), language, str(named))
+    _check_language(list(dict.fromkeys(kept.texts)), language, str(named))
     return without_known(task, kept, splits)
 
 

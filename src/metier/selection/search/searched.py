@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from metier import catalogue
@@ -21,7 +22,7 @@ from metier.progress import Listener, Progress, ignore
 from metier.selection.scores import measure_of
 from metier.selection.search.search_spaces import propose, space_of
 from metier.storage import write_text
-from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_contract import Capabilities, CostRank, GivesProbabilities
 from metier.tasks.task_table import known_task
 
 # Of each rung of the ladder a third goes on, as Hyperband has it.
@@ -55,6 +56,10 @@ class Trial:
     passes: float
     score: float
     seconds: float
+
+
+def _gives_probabilities(searched: Any) -> bool:
+    return isinstance(searched.best_, GivesProbabilities)
 
 
 class Searched(BaseEstimator):
@@ -178,8 +183,9 @@ class Searched(BaseEstimator):
         check_is_fitted(self)
         return self.best_.predict(X)
 
+    @available_if(_gives_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Give probabilities as the best one does; raises AttributeError where it has none."""
+        """Give probabilities as the best one does; there is no such attribute where it gives none."""
         check_is_fitted(self)
         return self.best_.predict_proba(X)
 

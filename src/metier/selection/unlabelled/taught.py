@@ -7,13 +7,14 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 from sklearn.base import BaseEstimator
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from metier import catalogue
 from metier.errors import SettingsError
 from metier.predictors.loading import name_as
 from metier.progress import Listener, ignore
-from metier.tasks.method_contract import Capabilities, StatesFacts
+from metier.tasks.method_contract import Capabilities, GivesProbabilities, StatesFacts
 from metier.tasks.method_settings import MethodSettings
 
 
@@ -38,6 +39,10 @@ class TaughtSettings(MethodSettings):
     )
     checkpoint_folder: Any = Field(None, description="Folder for checkpoints.")
     random_state: Any = Field(0, description="Seed of everything random.")
+
+
+def _gives_probabilities(taught: Any) -> bool:
+    return isinstance(taught.best_, GivesProbabilities)
 
 
 class Taught(BaseEstimator):
@@ -92,8 +97,9 @@ class Taught(BaseEstimator):
         check_is_fitted(self)
         return self.best_.predict(X)
 
+    @available_if(_gives_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Give probabilities as that method does; raises AttributeError where it has none."""
+        """Give probabilities as that method does; there is no such attribute where it gives none."""
         check_is_fitted(self)
         return np.asarray(self.best_.predict_proba(X))
 
