@@ -231,7 +231,8 @@ def cheapest(method: str, task: str, base: str) -> dict[str, Any]:
     settings = {name: CHEAPEST[name](task, base) for name in resolved._get_param_names() if name in CHEAPEST}
     taught = known_task(task.partition(":")[0]).learn_from_unlabelled.get(method)
     if taught is not None and "method" in resolved._get_param_names():
-        settings |= {"method": taught, "answer": known_task(task).answer}
+        given = {"method": taught, "answer": known_task(task.partition(":")[0]).answer}
+        settings |= {name: value for name, value in given.items() if name in resolved._get_param_names()}
     if isinstance(resolved(base=base) if "base" in settings else resolved(), NeedsEpochs):
         settings["epochs"] = resolved(base=base).fewest_epochs
     return settings

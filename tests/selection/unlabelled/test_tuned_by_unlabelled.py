@@ -93,36 +93,46 @@ def marked(start, name, end):
 
 
 def founded(city, word):
-    return {
-        "text": f"{city} {word} Acme",
-        "head": [0, len(city)],
-        "tail": [len(city) + len(word) + 2, len(city) + len(word) + 6],
-    }
+    start = len(city) + len(word) + 2
+    return {"text": f"{city} {word} Acme", "head": [0, len(city)], "tail": [start, start + 4]}
 
 
+def pairs(text, other, cities=CITIES):
+    """Pairs of the same city, and of another one."""
+    both = [(city, named) for city in cities for named in (city, "Milan")]
+    return [{"text": text.format(one), "text_pair": other.format(two)} for one, two in both]
+
+
+def crossed(pattern, targets):
+    """A row for each city and word, with the target of the word."""
+    return [(pattern.format(word, city), target) for city in CITIES for word, target in targets.items()]
+
+
+WEATHER = [f"the {word} days that we had in {city}" for city in CITIES for word in ("bad", "great")]
 ROWS = {
-    "token_encoder.v1": ([marked("we met in ", city, " last year") for city in CITIES], [f"they went to {city} by train" for city in CITIES]),
+    "token_encoder.v1": (
+        [marked("we met in ", city, " last year") for city in CITIES],
+        [f"they went to {city} by train" for city in CITIES],
+    ),
     "relation_encoder.v1": (
         [(founded(city, word), word) for city in CITIES for word in ("founded", "closed")],
-        [founded(city, word) for city in ("Lima", "Bern", "Kyiv") for word in ("founded the old", "closed the new")],
+        [
+            founded(city, word)
+            for city in ("Lima", "Bern", "Kyiv")
+            for word in ("founded the old", "closed the new")
+        ],
     ),
     "many_labels_encoder.v1": (
-        [(f"a {word} to {city}", own) for city in CITIES for word, own in (("flight", ["air"]), ("train", ["rail"]), ("walk", []))],
+        crossed("a {} to {}", {"flight": ["air"], "train": ["rail"], "walk": []}),
         [f"the {word} from {city} was late today" for city in CITIES for word in ("flight", "train")],
     ),
-    "corn_encoder.v1": (
-        [(f"{word} weather in {city}", grade) for city in CITIES for word, grade in (("bad", "1"), ("fair", "2"), ("great", "3"))],
-        [f"the {word} days that we had in {city}" for city in CITIES for word in ("bad", "great")],
-    ),
-    "score_encoder.v1": (
-        [(f"{word} weather in {city}", score) for city in CITIES for word, score in (("bad", 1.0), ("fair", 2.0), ("great", 4.0))],
-        [f"the {word} days that we had in {city}" for city in CITIES for word in ("bad", "great")],
-    ),
+    "corn_encoder.v1": (crossed("{} weather in {}", {"bad": "1", "fair": "2", "great": "3"}), WEATHER),
+    "score_encoder.v1": (crossed("{} weather in {}", {"bad": 1.0, "fair": 2.0, "great": 4.0}), WEATHER),
     "cross_encoder.v1": (
-        [({"text": f"is {city} open", "text_pair": f"{other} is open"}, "yes" if city == other else "no") for city in CITIES for other in (city, "Milan")],
-        [{"text": f"was {city} closed then", "text_pair": f"{other} was closed"} for city in CITIES for other in (city, "Milan")],
+        list(zip(pairs("is {} open", "{} is open"), ["yes", "no"] * len(CITIES), strict=True)),
+        pairs("was {} closed then", "{} was closed"),
     ),
-}  # fmt: skip
+}
 SHORT = {"epochs": 2, "random_state": 0}
 SETTLED = {
     "token_encoder.v1": {"outside_bias": 0.0, "calibration": (1.0, 0.0)},

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from metier import catalogue
@@ -56,10 +55,6 @@ class Trial:
     passes: float
     score: float
     seconds: float
-
-
-def _gives_probabilities(searched: Any) -> bool:
-    return isinstance(searched.best_, GivesProbabilities)
 
 
 class Searched(BaseEstimator):
@@ -183,12 +178,6 @@ class Searched(BaseEstimator):
         check_is_fitted(self)
         return self.best_.predict(X)
 
-    @available_if(_gives_probabilities)
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give probabilities as the best one does; there is no such attribute where it gives none."""
-        check_is_fitted(self)
-        return self.best_.predict_proba(X)
-
     def export(self, folder: Path) -> None:
         """Leave the best one's files."""
         check_is_fitted(self)
@@ -225,6 +214,10 @@ class Searched(BaseEstimator):
         learned = vars(self.best_)
         for name in {"classes_", "labels_"} & set(learned):
             setattr(self, name, learned[name])
+        if isinstance(
+            self.best_, GivesProbabilities
+        ):  # Of an object alone: not every method that is searched does.
+            self.predict_proba = self.best_.predict_proba
         own = {name: value for name, value in self.best_.chosen_params_.items() if name != "base"}
         self.chosen_params_ = {"params": chosen["params"] | own}
         self.facts_: dict[str, Any] = {

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import Field
 from sklearn.base import BaseEstimator
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from metier import catalogue
@@ -39,10 +37,6 @@ class TaughtSettings(MethodSettings):
     )
     checkpoint_folder: Any = Field(None, description="Folder for checkpoints.")
     random_state: Any = Field(0, description="Seed of everything random.")
-
-
-def _gives_probabilities(taught: Any) -> bool:
-    return isinstance(taught.best_, GivesProbabilities)
 
 
 class Taught(BaseEstimator):
@@ -82,6 +76,10 @@ class Taught(BaseEstimator):
         learned = vars(self.best_)
         for name in {"classes_", "labels_"} & set(learned):
             setattr(self, name, learned[name])
+        if isinstance(
+            self.best_, GivesProbabilities
+        ):  # Of an object alone: not every method that is taught does.
+            self.predict_proba = self.best_.predict_proba
         own = {name: value for name, value in self.best_.chosen_params_.items() if name != "base"}
         self.chosen_params_: dict[str, Any] = {"params": {**(self.params or {}), **own}}
         taught = {"taught": self.method, "unlabelled": len(items)}
@@ -96,12 +94,6 @@ class Taught(BaseEstimator):
         """Answer as the method does that was taught."""
         check_is_fitted(self)
         return self.best_.predict(X)
-
-    @available_if(_gives_probabilities)
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give probabilities as that method does; there is no such attribute where it gives none."""
-        check_is_fitted(self)
-        return np.asarray(self.best_.predict_proba(X))
 
     def answers(self, X: Any) -> Any:
         """Give the answer to each item with how sure that method is."""
