@@ -127,10 +127,15 @@ def test_bad_input_is_reported_before_any_work(files, tmp_path):
     with pytest.raises(CallError, match="learns from unlabelled rows, but there are none"):
         decide(rows, check_settings({"candidates": ["self_training"]}))
     pairs = read(
-        [{"text": "a b", "text_pair": "c d", "label": str(n % 2)} for n in range(8)], text_pair="text_pair"
+        [{"text": f"a {n}", "text_pair": f"c {n}", "label": str(n % 2)} for n in range(40)], text_pair="text_pair"
     )
-    with pytest.raises(CallError, match="exist for the task classification; the task is text_pair"):
-        decide(pairs, settings)
+    with pytest.raises(
+        CallError, match=r"a pair of texts, and the unlabelled rows of .* have no column text_pair"
+    ):
+        begin(Sources(pairs, None, None), settings, ignore)
+    written = read([{"text": f"say {n}", "target": f"said {n}"} for n in range(8)], target="target")
+    with pytest.raises(CallError, match=r"for the task generation.*the surest texts are the shortest"):
+        decide(written, settings)
 
 
 def test_the_language_is_detected_once_and_passed_on(files, tmp_path, monkeypatch):

@@ -184,5 +184,5 @@ def test_its_base_learns_the_words_first(name, small_base, tmp_path, monkeypatch
 def test_what_has_no_head_is_refused():
     with pytest.raises(SettingsError, match="expected an encoder that is fine-tuned"):
         Consistency(method="crf.v1", unlabelled=["a text"]).fit(["a"], [[]])
-    with pytest.raises(SettingsError, match="expected the method that is taught"):
+    with pytest.raises(SettingsError, match="expected the name of the method"):
         Consistency(unlabelled=["a text"]).fit(["a"], ["b"])

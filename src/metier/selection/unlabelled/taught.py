@@ -122,7 +122,7 @@ class Taught(BaseEstimator):
     def _plain(self, **given: Any) -> Any:
         """Give the method that is taught, unfitted, with what the settings say of it."""
         if self.method is None:
-            fault = "method is None, expected the method that is taught, such as encoder.v1"
+            fault = "method is None, expected the name of the method that is taught"
             raise SettingsError([fault], origin=f"The settings of {self.name}")
         wanted = catalogue.resolve(self.method)
         ours = {

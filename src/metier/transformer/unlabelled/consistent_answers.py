@@ -14,7 +14,7 @@ References
    version comes from back-translation, and the released signal from annealing; here a bar of confidence does both.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ import torch
 
 from metier.bases.base import Base
 from metier.tasks.inputs.changes import change
+from metier.tasks.inputs.pair import Pair
 from metier.text.augmentation import SPELLING, Augmentation, Way, build_way
 from metier.text.segmentation import has_han
 from metier.training.batch import Batch
@@ -230,8 +231,9 @@ class ConsistentAnswers(UnlabelledUse):
         return found
 
     def _way(self, base: Base) -> Way:
-        texts = self.method.input.texts(self.method.input.read(list(self.items)))
-        are_pairs = any(isinstance(item, Mapping) and "text_pair" in item for item in self.items)
+        read = self.method.input.read(list(self.items))
+        texts = self.method.input.texts(read)
+        are_pairs = any(isinstance(item, Pair) for item in read)
         if self.method.answer.keeps_words or are_pairs:
             is_chinese = sum(map(has_han, texts)) > len(texts) / 2
             names = [name for name in SPELLING if (name == "keyboard") != is_chinese]
