@@ -15,8 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.bio import Span
-from metier.tasks.answers.scored_spans import ScoredSpan, targets_of
-from metier.tasks.answers.spans import span_answers
+from metier.tasks.answers.scored_spans import ScoredSpan, span_answers, targets_of
 from metier.tasks.inputs.pair import Pair, as_pairs
 from metier.text.given_texts import as_texts
 

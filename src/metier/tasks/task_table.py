@@ -214,6 +214,7 @@ TASKS: dict[str, TaskRow] = {
         learn_from_unlabelled=_taught_by("frozen_pair.v1", "cross_encoder.v1"),
         students=("cross_encoder.v1", "pair_linear.v1"),
         why_not={
+            "few_shot": "The name of a label says nothing of two texts, so it is no pair to learn from.",
             "weak_labels": "Whether two texts match lies between them, and a rule of words sees each of them alone.",
         },
     ),

@@ -127,7 +127,8 @@ def test_bad_input_is_reported_before_any_work(files, tmp_path):
     with pytest.raises(CallError, match="learns from unlabelled rows, but there are none"):
         decide(rows, check_settings({"candidates": ["self_training"]}))
     pairs = read(
-        [{"text": f"a {n}", "text_pair": f"c {n}", "label": str(n % 2)} for n in range(40)], text_pair="text_pair"
+        [{"text": f"a {n}", "text_pair": f"c {n}", "label": str(n % 2)} for n in range(40)],
+        text_pair="text_pair",
     )
     with pytest.raises(
         CallError, match=r"a pair of texts, and the unlabelled rows of .* have no column text_pair"

@@ -112,6 +112,7 @@ class LabelSet(AnswerKind):
     role: ClassVar[str | None] = "labels"
     why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
+            "few_shot": "The name of a label as a training row would say that no other label is there, which nobody knows.",
             "weak_labels": "A rule votes for a label and never against it; of labels that do not exclude one another, "
             "votes never conflict, and the accuracy of a rule cannot be estimated.",
         }

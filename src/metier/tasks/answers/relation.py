@@ -1,7 +1,8 @@
 """One label for two entities of a text; one label may mean that there is no relation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from metier.tasks.answers.asking import RELATION_ASKING, Asking
@@ -16,6 +17,9 @@ class RelationLabel(Label):
     """One relation a row: a label, whose metrics leave out the one that means none."""
 
     name: ClassVar[str] = "relation"
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"few_shot": "The name of a relation marks no two entities, so it is no row to learn from."}
+    )
     asking: ClassVar[Asking | None] = RELATION_ASKING
     words: ClassVar[Words] = Words(
         "text-classification",

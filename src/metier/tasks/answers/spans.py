@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -152,6 +153,9 @@ class Spans(AnswerKind):
     role: ClassVar[str | None] = "spans"
     lines_show_question: ClassVar[bool] = True
     keeps_words: ClassVar[bool] = True
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"few_shot": "The name of a label is no text with a place to mark, so it is no row to learn from."}
+    )
     words: ClassVar[Words] = Words(
         "token-classification", "Marks the parts of {item} that are one of {n} types."
     )

@@ -38,6 +38,24 @@ class TripleAnswer(AnswerKind):
     """Spans and relations of each text; the truth is a mapping with `spans` and `relations` a row."""
 
     name: ClassVar[str] = "triples"
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(
+            (
+                "few_shot",
+                "zero_shot",
+                "in_context",
+                "self_training",
+                "pretraining",
+                "consistency",
+                "weak_labels",
+                "distillation",
+                "search",
+                "soup",
+            ),
+            "A triple is two spans and a relation between them, and each part learns this way by itself: as the tasks "
+            "ner and relation, whose models are joined.",
+        )
+    )
     losses: ClassVar[tuple[str, ...]] = ()
     role: ClassVar[str | None] = "relations"
     further_roles: ClassVar[tuple[str, ...]] = ("spans",)
