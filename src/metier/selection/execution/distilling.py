@@ -136,7 +136,7 @@ class Distilled:
         soft = task.answer.soft_targets(predictor.predict(items), task.labels)
         if catalogue.capabilities(student.name).takes_objective and _follows(comparison):
             return soft
-        stated = {"order": task.labels} if task.is_ordered else {}
+        stated: dict[str, Any] = {"order": task.labels} if task.is_ordered else {}
         targets = list(task.targets(comparison.train))
         examples = task.answer.check(task.input.read(items), targets, **stated)
         return task.answer.blended(examples, soft, share=SHARE)
