@@ -145,8 +145,8 @@ def train(model, kind, *, objective="cross_entropy", watch=lambda model: None, k
         model,
         rows(0),
         objective=watched,
-        settings=dataclasses.replace(SETTINGS, **changes),
-        unseen=rows(1),
+        settings=SETTINGS.model_copy(update=changes),
+        validation=rows(1),
         score=score,
         checkpoints=None if keep is None else CheckpointFolder(keep, {}),
     )
@@ -169,7 +169,7 @@ def shape_of(model: torch.nn.Module) -> list[object]:
 
 def save(model: torch.nn.Module, path: Path) -> None:
     weights = {name: weight.detach().contiguous() for name, weight in model.state_dict().items()}
-    save_file(weights, path.with_name(f"{path.name}.{os.environ['RANK']}.safetensors"))
+    save_file(weights, path.with_name(f"{path.name}.{os.environ.get('RANK', '0')}.safetensors"))
 
 
 if __name__ == "__main__":

@@ -146,6 +146,11 @@ def _methods(context: click.Context, parameter: click.Parameter, typed: str) -> 
     metavar="N",
     help="Fine-tune each model in N processes. Default: 1.",
 )
+@click.option(
+    "--parallel",
+    type=click.Choice(("data", "shards", "tensor")),
+    help="What each of --processes takes a part of: the rows, the weights too (FSDP), or every layer. Default: data.",
+)
 @click.option("--on", metavar="ray[:HOST:PORT]", help="Train the candidates as tasks of a Ray cluster.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads. Default: the cores this process may use.")
 @click.option(

@@ -19,8 +19,8 @@ from metier.selection.candidates import CandidateBuilder
 from metier.selection.comparison import Comparison
 from metier.selection.decisions import RunDecisions, decide
 from metier.selection.evidence import evidence_of
-from metier.selection.execution.fitting import check_together
 from metier.selection.execution.on_ray import check_cluster, fitter_for
+from metier.selection.execution.parallel_checks import check_divided, check_together
 from metier.selection.execution.scoping import CHOSEN_FILE, Scoping, scope_sentence
 from metier.selection.execution.sealing import seal_candidates
 from metier.selection.finished_run import Run
@@ -70,8 +70,12 @@ class Begun:
 
 def begin(sources: Sources, settings: TrainSettings, listener: Listener, *, is_new: bool = True) -> Begun:
     """Read the rows and decide what the run is about; whatever rules it out is raised here, before any work."""
-    if settings.processes > 1:
-        check_together({"every method": {"adaptation": settings.adaptation}, **settings.methods})
+    check_together(
+        {"every method": {"adaptation": settings.adaptation}, **settings.methods},
+        parallel=settings.parallel,
+        processes=settings.processes,
+        on=settings.on,
+    )
     before = seconds_since_process_start()
     clock = Clock(settings.budget_minutes * 60, before, {"starting the program": before} if before else {})
     with clock.phase("reading and checking the rows"):
@@ -85,6 +89,12 @@ def begin(sources: Sources, settings: TrainSettings, listener: Listener, *, is_n
     with clock.phase("reading and checking the rows"):
         rows, outside, set_aside_notes = set_aside(rows, settings)
         decisions = decide(rows[0], settings)
+        check_divided(
+            decisions.candidates,
+            decisions.bases_that_learn(settings),
+            parallel=settings.parallel,
+            processes=settings.processes,
+        )
         check_scope(settings, decisions.task)
         check_augmentation(rows[0], settings)
         listener(Progress("reading and checking the rows", 0, None, unit=""))
@@ -113,7 +123,9 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     builder = CandidateBuilder(run, settings, decisions, begun.prepared.unlabelled)
     comparison = Comparison(run, builder, splits.train, splits.validation, begun.clock, listener)
     comparison.n_test = len(splits.test)
-    comparison.fitter = fitter_for(on=settings.on, processes=settings.processes, threads=settings.threads)
+    comparison.fitter = fitter_for(
+        on=settings.on, processes=settings.processes, threads=settings.threads, parallel=settings.parallel
+    )
     phase = begun.clock.phase
     with phase("planning"):
         plan = Planner(builder, splits, begun.clock, listener).plan()

@@ -10,6 +10,7 @@ from typing import Self
 
 from metier import catalogue
 from metier.audit.columns import ID_DISTINCT_FRACTION, id_labels
+from metier.bases.known_bases import suits
 from metier.bases.precision import training_precision
 from metier.data import Rows, Splits, drop_unlabelled, read
 from metier.errors import (
@@ -97,6 +98,14 @@ class RunDecisions:
         if self.task.input.has_texts or self.task.collection is not None:
             return self.languages.main_language
         return "audio" if self.task.input is AUDIO else "none"
+
+    def bases_that_learn(self, settings: TrainSettings) -> dict[str, tuple[str, ...]]:
+        """The bases that candidates may train, by what methods do with them."""
+        writing = settings.base_that("writes")
+        return {
+            "reads": self.compared.get("reads", (self.base,)),
+            "writes": (writing if suits(writing, "writes") else "auto",),
+        }
 
     def standing_on(self, does: str, base: str, notes: Sequence[str]) -> Self:
         """Give the same decisions with a base that was taken of several."""

@@ -23,6 +23,7 @@ from metier.machine import usable_cores
 from metier.selection.base_kinds import BASE_KINDS, BaseKind
 from metier.storage import named_everywhere, named_here
 from metier.tasks.method_contract import Method
+from metier.training.parallel_settings import PARALLEL, Parallel
 
 # What the run decides itself; a user who sets one of these would be overruled silently.
 MOST_SEED = 2**31 - 1  # The libraries below take no larger one.
@@ -224,6 +225,7 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     track: tuple[str, ...] = Field(default=(), description="Trackers: tensorboard, wandb, mlflow.")
     on: str | None = Field(default=None, description="A Ray cluster: ray, or ray:HOST:PORT.")
     processes: int = Field(default=1, ge=1, le=64, description="Processes that fine-tune one model together.")
+    parallel: Parallel | None = Field(default=None, description=PARALLEL)
     threads: int = Field(default_factory=usable_cores, ge=1)
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Arguments of each method.")
 

@@ -34,7 +34,7 @@ from metier.training.loop import Loop, Outcome
 from metier.training.map_cache import kept_maps
 from metier.training.objectives import Objective
 from metier.training.objectives.objective import with_penalty
-from metier.training.processes import n_processes
+from metier.training.processes import n_shares_of_rows
 from metier.training.vocabulary_compaction import CompactVocabulary
 
 # Of a method's arguments these may differ between an unfinished run and the one that goes on with it.
@@ -185,13 +185,13 @@ def _run(
     def plan(epoch: int) -> Sequence[np.ndarray]:
         read = rows.read_in(epoch, random_state=settings.random_state)
         # All processes together make the batch that one would: a step means the same however many there are.
-        budget, seed = max(1, settings.batch_budget // n_processes()), settings.random_state
+        budget, seed = max(1, settings.batch_budget // n_shares_of_rows()), settings.random_state
         return [
             read[batch]
             for batch in plan_epoch(lengths[read], token_budget=budget, epoch=epoch, random_state=seed)
         ]
 
-    steps = settings.epochs * len(plan(0)) / settings.accumulate / n_processes()
+    steps = settings.epochs * len(plan(0)) / settings.accumulate / n_shares_of_rows()
     rate = settings.learning_rate
     if rate is None:
         rate = default_learning_rate(steps, optimizer=settings.optimizer)

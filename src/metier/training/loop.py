@@ -24,9 +24,10 @@ from metier.training.learning_rate import Schedule, ScheduleName
 from metier.training.objectives.objective import Objective
 from metier.training.optimizer_names import OptimizerName
 from metier.training.optimizers import build_optimizer
-from metier.training.processes import accelerator_of, agree
+from metier.training.processes import accelerator_of, agree, n_shares_of_rows
 from metier.training.recovery import Recovery
-from metier.training.sharding import gathered, like, weights_of
+from metier.training.shared_weights import weights_of
+from metier.training.weights import gathered, like
 
 SECONDS_BETWEEN_REPORTS = 0.5
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -226,14 +227,14 @@ class Loop:
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         loss = self._gradients(batches)
-        norm = self._accelerator.clip_grad_norm_(self._weights, self._settings.clip)
-        if self._recovery.after_step(here, agree(loss), float(norm)):
+        norm = self._shares.clip(self._weights, self._settings.clip)
+        if self._recovery.after_step(here, agree(loss), norm):
             self._loss_sum, self._loss_batches = 0.0, 0
         else:
             self._optimizer.step()
             here.step += 1
             here.batch += len(batches)
-            here.rows += sum(map(len, batches)) * self._accelerator.num_processes
+            here.rows += sum(map(len, batches)) * n_shares_of_rows()
             self._loss_sum += loss
             self._loss_batches += 1
             if self._hook is not None:
@@ -351,13 +352,12 @@ class Loop:
     def _share(self, epoch: int) -> Sequence[np.ndarray]:
         """The batches of this process: each gets as many, so that none waits for another at the end."""
         batches = self._plan(epoch)
-        n_processes = self._accelerator.num_processes
-        if n_processes == 1:
+        n_shares = n_shares_of_rows()
+        if n_shares == 1:
             return batches
-        whole = len(batches) - len(batches) % n_processes or n_processes
+        whole = len(batches) - len(batches) % n_shares or n_shares
         return [
-            batches[number % len(batches)]
-            for number in range(self._accelerator.process_index, whole, n_processes)
+            batches[number % len(batches)] for number in range(self._accelerator.process_index, whole, n_shares)
         ]
 
     def _report(self, *, force: bool = False) -> None:

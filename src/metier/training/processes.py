@@ -14,12 +14,18 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs
 
+from metier.training.parallel_settings import parallel_here
 from metier.training.sharding_settings import LOADING, USE
 
 
 def n_processes() -> int:
     """How many processes train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def n_shares_of_rows() -> int:
+    """Into how many shares the rows go: one a process, or one that all processes learn from."""
+    return 1 if parallel_here(os.environ) == "tensor" else n_processes()
 
 
 def is_first() -> bool:

@@ -29,6 +29,8 @@ class Kind:
         What of a base the number cannot exceed; of vectors `MOST_VECTORS`.
     keeps : {"", "encoder", "lower layers", "base weights"}
         What stays as it came: objectives that look there find nothing to do.
+    divides : bool
+        Whether it trains in layers that several processes divide.
     """
 
     place: str
@@ -37,17 +39,26 @@ class Kind:
     unit: str = ""
     bound: str = "width"
     keeps: str = ""
+    divides: bool = False
 
 
 _HERE = "metier.bases.adaptation"
 BASE = "base weights"  # New weights stand beside those of the base.
 KINDS = {
-    "full": Kind(f"{_HERE}.full:Full", "every weight trains"),
-    "head": Kind(f"{_HERE}.head:HeadAlone", "only the head trains", keeps="encoder"),
+    "full": Kind(f"{_HERE}.full:Full", "every weight trains", divides=True),
+    "head": Kind(f"{_HERE}.head:HeadAlone", "only the head trains", keeps="encoder", divides=True),
     "top": Kind(
-        f"{_HERE}.top_layers:TopLayers", "the uppermost layers train", 2, "layers", "layers", "lower layers"
+        f"{_HERE}.top_layers:TopLayers",
+        "the uppermost layers train",
+        2,
+        "layers",
+        "layers",
+        "lower layers",
+        True,
     ),
-    "lora": Kind(f"{_HERE}.low_rank:LowRank", "low-rank matrices beside the weights", 8, "rank", keeps=BASE),
+    "lora": Kind(
+        f"{_HERE}.low_rank:LowRank", "low-rank matrices beside the weights", 8, "rank", keeps=BASE, divides=True
+    ),
     "adalora": Kind(
         f"{_HERE}.adaptive_low_rank:AdaptiveLowRank",
         "low-rank matrices that share a budget of ranks",
@@ -69,7 +80,7 @@ KINDS = {
     "adapter": Kind(
         f"{_HERE}.adapter:Bottleneck", "small networks after each sublayer", 48, "width", keeps=BASE
     ),
-    "bitfit": Kind(f"{_HERE}.bitfit:Biases", "only the biases train"),
+    "bitfit": Kind(f"{_HERE}.bitfit:Biases", "only the biases train", divides=True),
     "ia3": Kind(f"{_HERE}.scaling:Scaling", "factors of keys, values and feed-forward activations", keeps=BASE),
 }
 

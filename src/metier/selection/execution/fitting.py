@@ -20,10 +20,11 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from metier import catalogue
-from metier.errors import BudgetError, CallError, MetierError, SettingsError
+from metier.errors import BudgetError, CallError, MetierError
 from metier.progress import Listener, Progress, ignore
+from metier.selection.execution.parallel_checks import check_divided, check_together
 from metier.tasks.method_contract import Capabilities, Method, StatesFacts
-from metier.training.sharding_settings import asks_for_shards, check_shards, shard_faults
+from metier.training.parallel_settings import Parallel, environment_of
 
 LAST_WORDS = 2_000
 FAULT_FILE = "fault.txt"
@@ -172,10 +173,13 @@ class Together:
     processes : int
     threads : int
         Of all of them together.
+    parallel : {"data", "shards", "tensor"}, optional
+        How they share the work, see `training.parallel_settings`.
     """
 
     processes: int
     threads: int
+    parallel: Parallel | None = None
     begins_early: ClassVar[bool] = False
 
     def begin(self, job: Job) -> None:
@@ -192,12 +196,18 @@ class Together:
         BudgetError
             If the processes fail.
         CallError
-            If FSDP cannot train it, see `check_together`.
+            If they cannot train it so, see `parallel_checks`.
         """
         text = job.as_json if job.capabilities.trains_together else None
         if text is None:
             return Here().fit(job, folder, listener)
-        check_together({job.name: job.method.get_params(deep=False)})
+        given = job.method.get_params(deep=False)
+        check_together({job.name: given}, parallel=self.parallel, processes=self.processes)
+        if "base" in given:
+            bases = {job.capabilities.base_does: [given["base"]]}
+            check_divided(
+                [job.method_name or job.name], bases, parallel=self.parallel, processes=self.processes
+            )
         desk = folder.with_name(folder.name + ".job")
         shutil.rmtree(desk, ignore_errors=True)
         desk.mkdir(parents=True)
@@ -213,7 +223,8 @@ class Together:
             *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
             *("--nproc_per_node", str(self.processes), "-m", "metier.selection.execution.fitting", str(desk)),
         ]
-        environment = launch_environment() | {"OMP_NUM_THREADS": str(max(1, self.threads // self.processes))}
+        environment = environment_of(self.parallel, launch_environment())
+        environment |= {"OMP_NUM_THREADS": str(max(1, self.threads // self.processes))}
         with (
             (desk / "errors.log").open("wb") as errors,
             subprocess.Popen(  # noqa: S603  # Our own command.
@@ -242,26 +253,6 @@ class Together:
                 f"{name}: {self.processes} processes could not train it together. Train it without "
                 f"--processes. They reported: {reported}"
             )
-
-
-def check_together(methods: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise `CallError` where accelerate's settings ask for an FSDP that methods, or metier, cannot train with.
-
-    Parameters
-    ----------
-    methods : mapping of str to mapping
-        Arguments by the names of methods.
-    """
-    if not asks_for_shards(os.environ):
-        return
-    check_shards(os.environ)
-    faults = [
-        f"{name}: {fault}"
-        for name, given in methods.items()
-        for fault in shard_faults(given.get("adaptation"), given.get("objective"))
-    ]
-    if faults:
-        raise SettingsError(faults, origin="The settings")
 
 
 def launch_environment() -> dict[str, str]:
