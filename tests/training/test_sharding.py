@@ -94,11 +94,13 @@ def test_every_fault_of_the_settings_is_said_at_once():
 
 
 def test_what_looks_at_whole_weights_is_said():
-    assert shard_faults("lora:8", "focal:2+fgm:1") == shard_faults(None, None) == []
-    (adaptation,) = shard_faults("adalora:8", "cross_entropy")
-    assert "Take 'lora:8'" in adaptation
-    (objective,) = shard_faults("full", "cross_entropy+ewc:0.5")
-    assert "objective has ewc" in objective
+    assert shard_faults("lora:8", "focal:2+fgm:1", "adamw") == shard_faults(None, None, None) == []
+    (adaptation,) = shard_faults("adalora:8", "cross_entropy", None)
+    assert "take 'lora:8'" in adaptation
+    (objective,) = shard_faults("full", "cross_entropy+ewc:0.5", None)
+    assert "ewc in objective" in objective
+    (optimizer,) = shard_faults(None, None, "adafactor")
+    assert "take 'adamw'" in optimizer
 
 
 def units(monkeypatch, model, policy, **others):

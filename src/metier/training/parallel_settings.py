@@ -75,19 +75,24 @@ def check_parallel(
     check_shards(environment_of(parallel, environment))
 
 
-def tensor_faults(adaptation: str | None, objective: str | None) -> list[str]:
+def tensor_faults(adaptation: str | None, objective: str | None, optimizer: str | None) -> list[str]:
     """Say what of a method's settings cannot be trained while layers are divided, a sentence each."""
     faults = []
     kind = KINDS.get(str(adaptation).strip().lower().partition(":")[0])
     if kind is not None and not kind.divides:
         able = ", ".join(name for name, one in KINDS.items() if one.divides)
         faults.append(
-            f"adaptation is {adaptation}, which works inside layers that --parallel tensor divides. Use one of {able}, "
+            f"adaptation is {adaptation}, which works inside layers that --parallel tensor divides; use one of {able}, "
             "or --parallel data"
         )
     if "ewc" in {term.partition(":")[0].strip() for term in str(objective).split("+")}:
         faults.append(
             "objective has ewc, which compares whole weights at each step, but --parallel tensor gives each process a "
-            "part of every layer. Leave it out, or use --parallel data"
+            "part of every layer; leave it out, or use --parallel data"
+        )
+    if optimizer == "adafactor":
+        faults.append(
+            "optimizer is adafactor, which sums over whole weights at each step, but --parallel tensor gives each process "
+            "a part of every layer; use adamw, or --parallel data"
         )
     return faults

@@ -12,8 +12,12 @@ USE = "ACCELERATE_USE_FSDP"
 LOADING = "FSDP_CPU_RAM_EFFICIENT_LOADING"
 # What compares whole weights outside of a pass, where each process has a part of them.
 WHOLE_WEIGHTS = {
-    "adaptation": ("adalora", "Take 'lora:8'"),
-    "objective": ("ewc", "Leave it out"),
+    "adaptation": ("adalora", "take 'lora:8'"),
+    "objective": ("ewc", "leave it out"),
+    "optimizer": (
+        "adafactor",
+        "take 'adamw'",
+    ),  # torch's sums over weights that are shared out cannot be squared in place.
 }
 
 
@@ -48,15 +52,16 @@ def check_shards(environment: Mapping[str, str]) -> None:
         raise CallError("FSDP is on in accelerate's settings, and " + "; ".join(faults) + ".")
 
 
-def shard_faults(adaptation: str | None, objective: str | None) -> list[str]:
+def shard_faults(adaptation: str | None, objective: str | None, optimizer: str | None) -> list[str]:
     """Say what of a method's settings cannot be trained while weights are shared out, a sentence each."""
     given = {
         "adaptation": {str(adaptation).partition(":")[0]},
         "objective": {term.partition(":")[0].strip() for term in str(objective).split("+")},
+        "optimizer": {str(optimizer)},
     }
     return [
-        f"{setting} has {name}, which needs whole weights at each step, but FSDP gives each process only a "
-        f"part of them. {instead}, or train without --use_fsdp"
+        f"FSDP gives each process only a part of the weights, and {name} in {setting} needs whole ones at each step; "
+        f"{instead}, or train without --use_fsdp and --parallel shards"
         for setting, (name, instead) in WHOLE_WEIGHTS.items()
         if name in given[setting]
     ]

@@ -23,7 +23,7 @@ from metier.training.parallel_settings import (
 )
 from metier.training.sharding_settings import shard_faults
 
-_FAULTS: Mapping[str, Callable[[str | None, str | None], list[str]]] = {
+_FAULTS: Mapping[str, Callable[[str | None, str | None, str | None], list[str]]] = {
     "shards": shard_faults,
     "tensor": tensor_faults,
 }
@@ -54,9 +54,9 @@ def check_together(
     if processes == 1 or how not in _FAULTS:
         return
     faults = [
-        f"{name}: {fault}"
+        f"in {name}: {fault}"
         for name, given in methods.items()
-        for fault in _FAULTS[how](given.get("adaptation"), given.get("objective"))
+        for fault in _FAULTS[how](given.get("adaptation"), given.get("objective"), given.get("optimizer"))
     ]
     if faults:
         raise SettingsError(faults, origin="The settings")
@@ -103,6 +103,6 @@ def _faults_of(does: str, base: Any, processes: int) -> list[str]:
     except MissingExtraError:
         return []
     return [
-        f"{found.name}: {fault}"
+        f"base {found.name}: {fault}"
         for fault in division_faults(read_json(found.folder / "config.json"), processes)
     ]
