@@ -8,8 +8,8 @@ checkpoint.
 
 import copy
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -160,6 +160,7 @@ class Loop:
         self._what, self._listener, self._hook = what, listener, hook
         self._accelerator = accelerator_of(mixed_precision)
         self._raw = model
+        self._home = next(iter(model.parameters())).device
         self._rates = [float(group["lr"]) for group in groups]
         # What does not train is neither copied nor kept: it is there already.
         self._still = {name for name, weight in model.named_parameters() if not weight.requires_grad}
@@ -187,7 +188,7 @@ class Loop:
         self._began = time.perf_counter() - self._position.seconds
         self._since_checkpoint = time.perf_counter()
         self._recovery.keep(self._position)
-        with self._shares, deferred_interrupt() as interrupted:
+        with self._moved_back(), self._shares, deferred_interrupt() as interrupted:
             try:
                 while not self._position.stopped_by:
                     self._run_epoch(interrupted)
@@ -196,6 +197,14 @@ class Loop:
                     self._save()
                 raise
             return self._finish()
+
+    @contextmanager
+    def _moved_back(self) -> Iterator[None]:
+        """Put the model back where it came from: what is set aside meanwhile, as unused word vectors, never left."""
+        try:
+            yield
+        finally:
+            self._raw.to(self._home)
 
     def _run_epoch(self, interrupted: Callable[[], bool]) -> None:
         here, settings = self._position, self._settings
