@@ -119,6 +119,36 @@ def test_a_job_that_fsdp_cannot_train_starts_no_processes(monkeypatch, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"parallel": "tensor"}, "Add --processes 2 or more"),
+        (
+            {"parallel": "tensor", "processes": 2, "adaptation": "prefix:4"},
+            "use one of full, head, top, lora, bitfit",
+        ),
+        (
+            {"parallel": "tensor", "processes": 5, "base": "minilm", "candidates": ["encoder"]},
+            "12 attention heads",
+        ),
+        ({"parallel": "shards", "processes": 2, "adaptation": "adalora:8"}, "take 'lora:8'"),
+    ],
+)
+def test_what_processes_cannot_share_is_said_before_any_work(tmp_path, settings, sentence):
+    with pytest.raises(CallError, match=sentence):
+        train(rows("train", {"age_limit", "change_pin"}, 3), run=tmp_path / "run", settings=settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_job_whose_base_processes_cannot_divide_starts_none(tmp_path):
+    encoder = resolve("encoder.v1")(base="minilm")
+    with pytest.raises(CallError, match="base minilm: it has 12 attention heads, which 5 processes"):
+        Together(5, threads=2, parallel="tensor").fit(
+            Job("encoder.v1", encoder, ["a"], ["b"]), tmp_path, ignore
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_job_that_fails_among_processes_leaves_why(tmp_path):
     (tmp_path / "job.json").write_text(Job("tfidf_linear.v1", TfidfLinear(), ["a", "b"], ["x", "x"]).as_json)
     with pytest.raises(MetierError) as raised:

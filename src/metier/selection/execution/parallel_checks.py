@@ -6,12 +6,12 @@ each job once more before its processes start, with the arguments that it really
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from metier import catalogue
 from metier.bases.adaptation.divided_layers import division_faults
-from metier.bases.generative_bases import resolve_generative_base
-from metier.bases.known_bases import read_json, resolve_base
+from metier.bases.known_bases import find_folder, known_base, names_for, read_json, resolve_base
 from metier.errors import MissingExtraError, SettingsError
 from metier.tasks.method_contract import Capabilities
 from metier.training.parallel_settings import (
@@ -27,7 +27,6 @@ _FAULTS: Mapping[str, Callable[[str | None, str | None, str | None], list[str]]]
     "shards": shard_faults,
     "tensor": tensor_faults,
 }
-_FINDERS: Mapping[str, Callable[[Any], Any]] = {"reads": resolve_base, "writes": resolve_generative_base}
 
 
 def check_together(
@@ -96,13 +95,16 @@ def _stated(name: str) -> Capabilities | None:
 
 
 def _faults_of(does: str, base: Any, processes: int) -> list[str]:
-    if does not in _FINDERS:
-        return []
+    if does not in ("reads", "writes"):
+        return []  # Those that see or hear say so themselves, once they are loaded.
     try:
-        found = _FINDERS[does](base)
+        folder = resolve_base(base).folder if does == "reads" else _folder_of_writer(str(base))
     except MissingExtraError:
         return []
-    return [
-        f"base {found.name}: {fault}"
-        for fault in division_faults(read_json(found.folder / "config.json"), processes)
-    ]
+    return [f"base {base}: {fault}" for fault in division_faults(read_json(folder / "config.json"), processes)]
+
+
+def _folder_of_writer(name: str) -> Path:
+    """Find the folder of a base that writes, without loading what could read it."""
+    known = known_base(names_for("writer")[0] if name == "auto" else name)
+    return find_folder(name, use="writer") if known is None else known.folder()
