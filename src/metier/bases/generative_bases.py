@@ -4,6 +4,7 @@ Known ones stand in `bases.known_base`. Any folder or hub name of a causal (GPT,
 encoder-decoder model (T5, BART, Marian) works as well.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from metier.bases.huggingface_folder import check_whole, load_pretrained, loadin
 from metier.bases.known_base import known_base
 from metier.bases.known_bases import check_folder, find_folder, read_json
 from metier.bases.precision import has_native_bfloat16
-from metier.errors import BaseModelError
+from metier.errors import BaseModelError, MissingExtraError
 from metier.predictors.text.prompting import Codec, FileCodec
 from metier.text.normalisation import replace_surrogates
 
@@ -84,14 +85,32 @@ def load_codec(folder: Path) -> Codec:
     return FileCodec(path) if path.is_file() else SlowCodec(folder)
 
 
+def load_tokenizer(folder: Path) -> Any:
+    """Load the tokenizer of a base as transformers has it, without running code from its folder.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is made of SentencePiece models, and the package that reads them is not installed.
+    """
+    try:
+        with quiet_transformers(), warnings.catch_warnings():
+            # Marian wants it for a normaliser of quotes that it then does not use.
+            warnings.filterwarnings("ignore", message=".*sacremoses")
+            return transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+    except ImportError as error:
+        raise MissingExtraError(
+            f"The tokenizer of {folder}", extra="train", packages=("sentencepiece",)
+        ) from error
+
+
 class SlowCodec:
     """The codec of a tokenizer that only transformers can read, such as Marian's pair of SentencePiece models."""
 
     def __init__(self, folder: Path):
-        with quiet_transformers():
-            self.tokenizer = transformers.AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
+        self.tokenizer = load_tokenizer(folder)
 
     def encode(self, text: str) -> list[int]:
         """Give the ids of what a person wrote."""

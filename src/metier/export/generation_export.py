@@ -8,7 +8,6 @@ arithmetic in another order gives. Where they are not, nothing is written and th
 95 % interval of the paired difference has to stay below the margin, and they have to be faster here.
 """
 
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,9 +24,10 @@ from metier.export.decoder_architectures import causal_fault
 from metier.export.encoder_decoder_architectures import encoder_decoder_fault
 from metier.export.onnx_decoder import write_decoder
 from metier.export.onnx_encoder_decoder import write_encoder_decoder
+from metier.export.sentencepiece_vocabulary import write_tokenizer
 from metier.predictors.loading import write_settings
 from metier.predictors.onnx.decoder_loop import STATE_FILE, write_state
-from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE
+from metier.predictors.onnx.graph_session import MODEL_FILE
 from metier.predictors.onnx.onnx_generation import (
     ENCODER_FILE,
     Loop,
@@ -82,7 +82,7 @@ def export_writer(
     model : PreTrainedModel
         Of a configuration without an `export_fault`.
     tokenizer : Path
-        The `tokenizer.json` of the base.
+        The `tokenizer.json` of the base; where there is none, the SentencePiece models beside it are written as one.
     settings : mapping
         `predictor.json`: name, prompt, decoding, end_ids; of an encoder-decoder token_rules.
     precision : {"auto", "fp32", "int8"}
@@ -108,9 +108,9 @@ def export_writer(
         for path in sorted(graphs[report["precision"]].iterdir()):
             path.replace(folder / path.name)
     report["logits_apart"] = apart
-    shutil.copy(tokenizer, folder / TOKENIZER_FILE)
+    read = write_tokenizer(tokenizer.parent, folder)
     kept = {"kind": predictor.kind, "precision": report["precision"], "export": report}
-    write_settings(folder, {**settings, **kept})
+    write_settings(folder, {**settings, **read, **kept})
     return Exported("", report)
 
 

@@ -19,6 +19,7 @@ from metier.predictors.text.decoding import DecodingSettings, Search, StepwiseMo
 from metier.predictors.text.decoding.constraints import build_constraint
 from metier.predictors.text.decoding.token_choice import readable
 from metier.predictors.text.extracted_sentences import written
+from metier.predictors.text.paired_codec import PairedCodec
 from metier.predictors.text.prompting import Codec, FileCodec, Prompts, PromptSettings
 from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.inputs import CONVERSATION
@@ -91,7 +92,9 @@ class OnnxGenerationPredictor:
                 f"{folder} holds no model that can be loaded ({error}). "
                 "Export it again, or take it from its source."
             ) from error
-        return cls(loop, FileCodec(folder / TOKENIZER_FILE), settings)
+        paired = settings.get("codec")
+        codec = FileCodec(folder / TOKENIZER_FILE) if paired is None else PairedCodec(folder, paired)
+        return cls(loop, codec, settings)
 
     @classmethod
     def open_loop(cls, folder: Path, settings: Mapping[str, Any], *, threads: int) -> Loop:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import transformers
 
 from metier.bases.base import GenerativeBase
-from metier.bases.generative_bases import load_codec
-from metier.bases.huggingface_folder import quiet_transformers
+from metier.bases.generative_bases import load_codec, load_tokenizer
 from metier.errors import DataError
 from metier.predictors.text.decoding.constraints import build_constraint, constrained_targets, tokens_needed
 from metier.predictors.text.decoding.decoding_settings import smallest_unrepeated
@@ -129,10 +127,7 @@ def build_encoding(
 
     `n_before` places of its context stand before every text.
     """
-    with quiet_transformers():
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            base.folder, local_files_only=True, trust_remote_code=False
-        )
+    tokenizer = load_tokenizer(base.folder)
     codec = load_codec(base.folder)
     end_id = _end_of(tokenizer, base)
     context = min(context, base.max_length - n_before)

@@ -17,6 +17,7 @@ from metier.bases.generative_bases import (
 )
 from metier.errors import SettingsError
 from metier.export.generation_export import CHECKED_ROWS, export_fault, export_writer
+from metier.export.sentencepiece_vocabulary import tokenizer_fault
 from metier.predictors.loading import write_settings
 from metier.predictors.onnx.graph_session import TOKENIZER_FILE
 from metier.predictors.text.decoding import DecodingSettings
@@ -58,6 +59,8 @@ LEARNING_RATES = {
     "prefix": 1e-2,
     "prompt": 3e-2,
 }
+
+CHECKED_TEXTS = 200  # Of each side, that a tokenizer which was written anew has to read alike.
 
 
 class GeneratorSettings(DecodingFields):
@@ -201,6 +204,8 @@ class Generator(BaseEstimator):
         ready = self._prepared([rows] if held_rows is None else [rows, held_rows], n_steps)
         trained = ready.n_trained
         self._checked_rows = (held_rows or rows).parted(CHECKED_ROWS)
+        texts = [item for item in pairs.items if isinstance(item, str)]
+        self._checked_texts = [*texts[:CHECKED_TEXTS], *pairs.targets[:CHECKED_TEXTS]]
         began = time.perf_counter()
         with kept_states(ready.writer, ready.n_frozen, ready.parts, listener=listener) as are_kept:
             before = time.perf_counter() - began
@@ -268,9 +273,12 @@ class Generator(BaseEstimator):
 
     def _export_fault(self, model: Any) -> str:
         """Say what keeps the model from being answered without torch, "" for nothing."""
-        if not (self._encoding_.base.folder / TOKENIZER_FILE).is_file():
-            return f"the base has no {TOKENIZER_FILE}"
-        return export_fault(model.config) or rules_fault(model)
+        encoding = self._encoding_
+        return (
+            export_fault(model.config)
+            or rules_fault(model)
+            or tokenizer_fault(encoding.base.folder, encoding.codec, self._checked_texts)
+        )
 
     def measure(self, X: Any, y: Any, *, n_batches: int = 2) -> Cost:
         """Time a few real batches of these rows and say what an epoch costs here; nothing is learned."""
