@@ -3,7 +3,7 @@
 The models are as large as GPT-2, T5 small and BART base, with random weights: a step costs the same whatever they hold.
 Both write exactly so many tokens, one row or several side by side, on one thread.
 
-    python -m benchmarks.writer_graphs [--tokens 32] [--rounds 3] [--rows 1]
+    python -m benchmarks.writer_graphs [--tokens 32] [--rounds 3] [--rows 1] [--models gpt2 t5-small]
 """
 
 import argparse
@@ -47,9 +47,11 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=1)
+    parser.add_argument("--models", nargs="*", default=list(CONFIGURATIONS), choices=list(CONFIGURATIONS))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    for name, config in CONFIGURATIONS.items():
+    for name in options.models:
+        config = CONFIGURATIONS[name]
         is_pair = config.is_encoder_decoder
         kind = transformers.AutoModelForSeq2SeqLM if is_pair else transformers.AutoModelForCausalLM
         torch.manual_seed(0)
