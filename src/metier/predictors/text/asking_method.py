@@ -19,7 +19,7 @@ from metier.predictors.text.asked_rows import (
 from metier.predictors.text.questions import AskedReply, Questions
 from metier.progress import Listener, Progress
 from metier.tasks.answer_batches import AnswerBatch
-from metier.tasks.answers import LABEL_SET, SCORE, WRITTEN_TEXT
+from metier.tasks.answers import SCORE, WRITTEN_TEXT
 from metier.tasks.answers.asking import Trust
 from metier.tasks.answers.decoder_settings import HALF_WIDTH, ORDER
 from metier.tasks.examples import Examples
@@ -110,7 +110,7 @@ class AskingMethod(BaseEstimator):
             return np.asarray(self.classes_[answers.probabilities.argmax(axis=1)])
         return answers.predicted
 
-    @available_if(lambda self: _gives_probabilities(self.task))  # type: ignore[untyped-decorator]
+    @available_if(lambda self: AskedTask.of(self.task).answer.has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the probability of each label for each item, an ndarray of float64 of shape (n_items, n_labels)."""
         check_is_fitted(self, "predictor_")
@@ -184,8 +184,3 @@ class AskingMethod(BaseEstimator):
     def _asks(self, questions: Questions, trust: Trust) -> Any:
         """Give who answers."""
         raise NotImplementedError
-
-
-def _gives_probabilities(task: str) -> bool:
-    answer = AskedTask.of(task).answer
-    return answer.is_one_label or answer is LABEL_SET

@@ -185,7 +185,7 @@ class OutOfFold:
 
 def answers_of(method: Any, items: Sequence[Any], task: Task) -> StoredAnswers:
     """Let a fitted method answer, and give that as the answers of predictors are kept."""
-    gives = task.answer.has_labels and isinstance(method, GivesProbabilities)
+    gives = task.answer.has_probabilities and isinstance(method, GivesProbabilities)
     probabilities = _probabilities(method, items, task.labels) if gives else None
     if probabilities is not None and task.answer.is_one_label:
         return StoredAnswers([task.labels[best] for best in probabilities.argmax(axis=1)], probabilities, [])

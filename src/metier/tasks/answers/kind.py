@@ -144,6 +144,11 @@ class AnswerKind(Protocol):
         """Whether targets hold labels: where a card counts them, they do."""
         return "{n}" in self.words.gives
 
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether an answer has a probability of every label."""
+        return self.is_one_label
+
     def row_labels(self, value: Any) -> list[str]:
         """Give the labels in a cell of the column of targets: there are none."""
         return []

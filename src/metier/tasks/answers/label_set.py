@@ -231,6 +231,11 @@ class LabelSet(AnswerKind):
         answered = answers.probabilities >= answers.thresholds
         return np.asarray((answered == examples.truth).all(axis=1))
 
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether an answer has a probability of every label: of each by itself."""
+        return True
+
     def row_labels(self, value: Any) -> list[str]:
         """Give the labels of a row."""
         return list(value or ())

@@ -146,7 +146,7 @@ class OfTask(FrozenMethod, Classifier):
             return np.asarray(self.classes_[self._probabilities(items).argmax(axis=1)])
         return self._answer(items).predicted
 
-    @available_if(lambda self: self.answer.name in (LABEL.name, RELATION.name, LABEL_SET.name))  # type: ignore[untyped-decorator]
+    @available_if(lambda self: self.answer.has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the probability of each label for each item, an ndarray of float64 of shape (n_items, n_labels)."""
         check_is_fitted(self)
