@@ -206,7 +206,7 @@ def run(line: Line, proof: Proof, rows: tuple[Any, ...], n_asked: int) -> str:
     if line.sees_labels or not line.settings.get("descriptions"):
         built.fit(items, targets)
     else:
-        built.fit(items)
+        built.fit(items)  # Texts and descriptions alone.
     learned = time.process_time()
     predicted = answers_of(built, held, task).predicted
     answered = time.process_time()

@@ -287,14 +287,14 @@ def _check_suits(name: str, task: str) -> None:
 def _tasks_of(name: str) -> list[str]:
     """Give the tasks of a method: whose rows name it or what it must beat, or which it states; none where unknown."""
     homes = [one for one, row in tasks().items() if name in (*row.methods, *row.learn_from_unlabelled)]
-    if homes or catalogue.is_ensemble(name):
+    if catalogue.is_ensemble(name):
         return homes
     try:
         stated = catalogue.stated(name)
     except MissingExtraError:  # The plan drops it with that reason.
-        return []
-    if stated.baseline is None:
-        return list(stated.tasks)
+        return homes
+    if homes or stated.baseline is None:
+        return list(dict.fromkeys([*homes, *stated.tasks]))
     return [one for one, row in tasks().items() if stated.baseline in row.methods]
 
 

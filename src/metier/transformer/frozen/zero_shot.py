@@ -142,9 +142,10 @@ class ZeroShot(OfTask):
         items = self.input.read(X)
         if y is not None:
             return self.answer.check(items, y)
-        if len(given) < 2:
+        fewest = 1 if self.finds_spans else 2
+        if len(given) < fewest:
             raise TooFewLabelsError(
-                f"Without labelled rows at least two labels have to be described, found {len(given)}. "
+                f"Without labelled rows at least {fewest} of the labels have to be described, found {len(given)}. "
                 "Describe each label: descriptions={'refund': 'The customer wants money back.', …}."
             )
         labels = np.array(sorted(given))
