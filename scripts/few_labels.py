@@ -1,6 +1,6 @@
 """Few labels, none, and examples in a prompt: what they give on tags, relations, answers and labels, and what they cost.
 
-    python scripts/few_labels.py --data FOLDER [--only NAME …] [--test 300] [--draws 1] [--asked 30]
+    python scripts/few_labels.py --data FOLDER [--only NAME …] [--methods NAME …] [--test 300] [--draws 1] [--asked 30]
 
 FOLDER holds `wnut17`, `ncbi_disease`, `uner_zh_gsd`, `semeval2010_task8`, `finre_zh`, `twitter_financial_news` and `xquad`.
 Each line is a method on rows drawn at random: the task's own metric on test rows with a 95 % interval by bootstrap over
@@ -222,6 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--only", nargs="*", default=[], help="names of proofs, or the beginnings of them")
+    parser.add_argument("--methods", nargs="*", default=[], help="versioned names; all by default")
     parser.add_argument("--test", type=int, default=300)
     parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--asked", type=int, default=30)
@@ -236,6 +237,8 @@ def main() -> None:
         for draw in range(given.draws):
             rows = rows_of(proof, given.data, given.test, draw)
             for line in proof.lines:
+                if given.methods and line.method not in given.methods:
+                    continue
                 print(run(line, proof, rows, given.asked), flush=True)
 
 

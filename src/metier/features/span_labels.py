@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metier.tasks.answers.spans import TextLogits
+from metier.tasks.answers.soft_spans import TextLogits
 from metier.text.segmentation import has_han, word_offsets
 
 LONGEST = 5  # Words of a part; names of more are rare.

@@ -18,7 +18,8 @@ from metier.features.tokenization import pad
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.answers import SPANS
 from metier.tasks.answers.bio import tags_of_spans
-from metier.tasks.answers.spans import SpanDecoder, TextLogits
+from metier.tasks.answers.soft_spans import TextLogits
+from metier.tasks.answers.spans import SpanDecoder
 from metier.tasks.examples import Examples
 from metier.text.casing import N_CASINGS, casings
 from metier.training.heads.token_classifier import TokenStates

@@ -148,7 +148,9 @@ class ZeroShot(OfTask):
                 f"Without labelled rows at least {fewest} of the labels have to be described, found {len(given)}. "
                 "Describe each label: descriptions={'refund': 'The customer wants money back.', …}."
             )
-        labels = np.array(sorted(given))
+        # That there is no relation need not be described: it is what none of the descriptions fits.
+        further = [self.negative_label] if self.input is MARKED_TEXT and self.negative_label else []
+        labels = np.array(sorted({*given, *further}))
         if self.finds_spans:
             return Examples(items, [[] for _ in items], labels)
         if self.of_sets:
