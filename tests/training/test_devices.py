@@ -19,6 +19,7 @@ from torch.utils.backend_registration import _DummyBackendModule, _setup_private
 
 from metier.bases import precision
 from metier.catalogue import resolve
+from metier.errors import CallError
 from metier.predictors.loading import load_predictor
 from metier.training import loop, processes
 
@@ -183,3 +184,11 @@ def test_an_operation_on_tensors_of_two_devices_is_refused():
         with pytest.raises((RuntimeError, TypeError), match="numpy"):
             there.numpy()
         assert (there + 1).cpu().numpy().sum() == 12
+
+
+def test_every_process_has_a_gpu_of_its_own_or_is_told_so(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(CallError, match="2 processes train together and this machine has 1 GPUs, one for each"):
+        processes.accelerator_of("no")

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs
 
+from metier.errors import CallError
 from metier.training.parallel_settings import parallel_here
 from metier.training.sharding_settings import LOADING, USE
 
@@ -37,14 +38,25 @@ def agree(value: float) -> float:
     """Give the first process's value; a process by itself has its own."""
     if n_processes() == 1 or not torch.distributed.is_initialized():
         return value
-    device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
+    device = "cuda" if "nccl" in torch.distributed.get_backend() else "cpu"
     shared = torch.tensor([value], dtype=torch.float64, device=device)
     torch.distributed.broadcast(shared, src=0)
     return float(shared[0])
 
 
 def accelerator_of(mixed_precision: str) -> Accelerator:
-    """Give an accelerator of this precision, whatever an earlier loop of this process asked for."""
+    """Give an accelerator of this precision, whatever an earlier loop of this process asked for.
+
+    Raises
+    ------
+    CallError
+        If there are GPUs, and more processes than GPUs.
+    """
+    if torch.cuda.is_available() and n_processes() > torch.cuda.device_count():
+        raise CallError(
+            f"{n_processes()} processes train together and this machine has {torch.cuda.device_count()} GPUs, one for each. "
+            "Use as many --processes, or hide the GPUs with CUDA_VISIBLE_DEVICES= to train on the CPU."
+        )
     # accelerate keeps one precision for a whole process and refuses a second; the processes of a group stay.
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed_precision:
         AcceleratorState._reset_state()

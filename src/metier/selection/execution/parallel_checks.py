@@ -11,7 +11,8 @@ from typing import Any
 
 from metier import catalogue
 from metier.bases.adaptation.divided_layers import division_faults
-from metier.bases.known_bases import find_folder, known_base, names_for, read_json, resolve_base
+from metier.bases.known_base import known_base
+from metier.bases.known_bases import find_folder, names_for, read_json, resolve_base
 from metier.errors import MissingExtraError, SettingsError
 from metier.tasks.method_contract import Capabilities
 from metier.training.parallel_settings import (

@@ -28,7 +28,7 @@ def answer_log_likelihoods(model: torch.nn.Module, batch: Batch) -> tuple[torch.
 
 def mean_losses(logits: torch.Tensor, wanted: torch.Tensor, rows: torch.Tensor) -> np.ndarray:
     """Give the mean negative log-likelihood of the tokens of each answer, of shape (n_rows,)."""
-    each = torch.nn.functional.cross_entropy(logits.float(), wanted, reduction="none").numpy()
-    owners = rows.numpy()
+    each = torch.nn.functional.cross_entropy(logits.float(), wanted, reduction="none").cpu().numpy()
+    owners = rows.cpu().numpy()
     mean: np.ndarray = np.bincount(owners, weights=each) / np.bincount(owners)
     return mean

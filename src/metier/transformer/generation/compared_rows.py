@@ -94,11 +94,12 @@ def likelihoods(writer: Writer, rows: Any, *, token_budget: int) -> tuple[np.nda
     was_training = writer.training
     writer.eval()
     sums, lengths = np.zeros(len(rows)), np.zeros(len(rows))
+    device = next(writer.parameters()).device
     halved = torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed_precision() == "bf16")
     for positions, batch in rows.in_order_of_length(token_budget):
         with torch.inference_mode(), halved:
-            found, tokens = answer_log_likelihoods(writer, batch)
-        sums[positions], lengths[positions] = found.numpy(), tokens.numpy()
+            found, tokens = answer_log_likelihoods(writer, batch.to(device))
+        sums[positions], lengths[positions] = found.cpu().numpy(), tokens.cpu().numpy()
     writer.train(was_training)
     return sums, lengths
 

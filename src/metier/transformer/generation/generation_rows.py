@@ -132,9 +132,9 @@ class Writer(TrainedPart):
     def losses(self, rows: GenerationRows, *, token_budget: int) -> np.ndarray:
         """Give the mean negative log-likelihood of the tokens of each answer, of shape (n_rows,)."""
         self.eval()
-        found = np.zeros(len(rows))
+        found, device = np.zeros(len(rows)), next(self.parameters()).device
         for positions, batch in rows.in_order_of_length(token_budget):
             with torch.inference_mode():
-                logits, wanted, row = self(batch)
+                logits, wanted, row = self(batch.to(device))
             found[positions] = mean_losses(logits, wanted, row)
         return found
