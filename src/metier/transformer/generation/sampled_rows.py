@@ -154,8 +154,8 @@ def sample(
         mask[row, where] = 1
     with writing(writer) as model, torch.inference_mode():
         given = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
+            input_ids=ids.to(model.device),
+            attention_mask=mask.to(model.device),
             do_sample=True,
             temperature=temperature,
             top_k=0,
