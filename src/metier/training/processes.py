@@ -54,8 +54,8 @@ def accelerator_of(mixed_precision: str) -> Accelerator:
     """
     if torch.cuda.is_available() and n_processes() > torch.cuda.device_count():
         raise CallError(
-            f"{n_processes()} processes train together and this machine has {torch.cuda.device_count()} GPUs, one for each. Use "
-            "as many --processes, or hide the GPUs with CUDA_VISIBLE_DEVICES= to train on the CPU."
+            f"{n_processes()} processes train together and this machine has {torch.cuda.device_count()} GPUs, one for "
+            "each. Use as many --processes, or hide the GPUs with CUDA_VISIBLE_DEVICES= to train on the CPU."
         )
     # accelerate keeps one precision for a whole process and refuses a second; the processes of a group stay.
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed_precision:
