@@ -78,6 +78,7 @@ METHODS = {
     "dictionary_translation.v1": "metier.classical.dictionary_translation:DictionaryTranslation",
     "sentence_ranker.v1": "metier.transformer.frozen.sentence_ranker:SentenceRanker",
     "generator.v1": "metier.transformer.generation.generator:Generator",
+    "pretrained_generator.v1": "metier.transformer.unlabelled.pretrained_generator:PretrainedGenerator",
     "searched.v1": "metier.selection.search.searched:Searched",
     "popularity.v1": "metier.classical.popularity:Popularity",
     "bm25.v1": "metier.classical.bm25_search:Bm25Search",

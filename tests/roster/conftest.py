@@ -140,6 +140,7 @@ ALSO = {
     "pseudo_labels.v1": "ner",
     "domain_pretraining.v1": "relation",
     "consistency.v1": "multi_label",
+    "pretrained_generator.v1": "generation",
     "soup.v1": "classification",
     "searched.v1": "classification",
     "joint_gated.v1": "classification:text_image",

@@ -9,7 +9,13 @@ from sklearn.base import clone
 from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.errors import SettingsError
 from metier.transformer.tuned.encoder import Encoder
-from metier.transformer.unlabelled.masked_pretraining import MaskedRows, MaskingSettings, _masked_rows, pretrain
+from metier.transformer.unlabelled.masked_pretraining import (
+    MaskedRows,
+    MaskingSettings,
+    _masked_rows,
+    masked_parts,
+    pretrain,
+)
 from metier.transformer.unlabelled.pretrained_encoder import PretrainedEncoder, PretrainedSettings
 
 LABELS = ("card_arrival", "exchange_rate", "age_limit")
@@ -92,3 +98,44 @@ def test_settings_that_cannot_work_are_said_together():
     with pytest.raises(SettingsError) as fault:
         PretrainedSettings.of(PretrainedEncoder(passes=0, masked_fraction=2.0, pretraining_rate=-1))
     assert str(fault.value).count("\n  - ") == 3
+
+
+DOCUMENTS = [
+    f"The {thing} was lost on Monday. It was found again in the {place}. Nobody knew why."
+    for thing in ("card", "parcel", "key", "letter")
+    for place in ("garden", "street", "office")
+]
+
+
+@pytest.mark.parametrize("kind", ["next", "order"])
+def test_two_parts_of_a_text_are_asked_for_and_some_are_wrong(base, kind):
+    tokenizer = load_tokenizer(base)
+    settings = MaskingSettings(passes=6, sentences=kind)
+    ids, truth = masked_parts(base, tokenizer, [*DOCUMENTS, "One sentence alone"], settings)
+    assert len(ids) == 6 * 13
+    assert set(truth[-6:].tolist()) == {-1}
+    assert 0.3 < truth[:-6].mean() < 0.7
+    for row, is_right in zip(ids[:-6], truth[:-6], strict=True):
+        _, whole = np.split(row, 2)
+        first, second = (
+            tokenizer.decode(part) for part in _parts_of(whole.tolist(), tokenizer.token_to_id("[SEP]"))
+        )
+        own = [text for text in DOCUMENTS if " ".join(f"{first} {second}".lower().split()) == text.lower()]
+        turned = [text for text in DOCUMENTS if " ".join(f"{second} {first}".lower().split()) == text.lower()]
+        assert bool(own) == bool(is_right)
+        assert bool(turned) == (kind == "order" and not is_right)
+
+
+def _parts_of(ids, separator):
+    cut = ids.index(separator)
+    return ids[1:cut], ids[cut + 1 : -1]
+
+
+def test_a_batch_knows_which_parts_are_right_and_they_are_learned(base):
+    rows = MaskedRows([np.array([7, 9, 7, 2])] * 3, np.array([1, 0, -1]), 0)
+    assert rows.batch(np.arange(3)).labels.tolist() == [[-102, 2], [-101, 2], [-100, 2]]
+    settings = MaskingSettings(passes=8, learning_rate=1e-3, token_budget=256, sentences="order")
+    _, facts = pretrain(base, DOCUMENTS, settings)
+    assert facts["parts_asked"] == 8 * len(DOCUMENTS)
+    plain, _ = pretrain(base, DOCUMENTS, MaskingSettings(passes=8, learning_rate=1e-3, token_budget=256))
+    assert plain.folder != pretrain(base, DOCUMENTS, settings)[0].folder

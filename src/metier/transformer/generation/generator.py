@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.adaptation import AdaptationName, check_fits, faults_of, parse_adaptation
+from metier.bases.base import GenerativeBase
 from metier.bases.generative_bases import (
     resolve_generative_base,
     save_language_model,
@@ -161,6 +162,7 @@ class Generator(BaseEstimator):
     .. [1] Hu et al., "LoRA: low-rank adaptation of large language models", 2021, arXiv:2106.09685.
     """
 
+    Settings: ClassVar[type[GeneratorSettings]]
     name = "generator.v1"
     capabilities: ClassVar[Capabilities] = Capabilities(
         cost=CostRank.FINE_TUNED,
@@ -191,11 +193,11 @@ class Generator(BaseEstimator):
         DataError
             If a conversation cannot be answered, or a row has no target.
         """
-        settings = GeneratorSettings.of(self)
+        settings = self.Settings.of(self)
         pairs = check_texts(X, y)
         held = None if validation is None else check_texts(*validation, origin="the validation rows")
         self.task_ = self._task_of(pairs)
-        self.base_ = resolve_generative_base(self.base)
+        self.base_, first = self._resolved(listener)
         check_fits(str(self._adaptation), self.base_)
         encoding = self._encoding(pairs)
         rows, lost = encoding.rows(pairs)
@@ -228,7 +230,7 @@ class Generator(BaseEstimator):
             "frozen_states_kept": are_kept,
             "seconds_before": before,
         }
-        self._note(rows, outcome, lost | how)
+        self._note(rows, outcome, lost | how | first)
         return self
 
     def predict(self, X: Any) -> list[str]:
@@ -282,13 +284,17 @@ class Generator(BaseEstimator):
 
     def measure(self, X: Any, y: Any, *, n_batches: int = 2) -> Cost:
         """Time a few real batches of these rows and say what an epoch costs here; nothing is learned."""
-        GeneratorSettings.of(self)
+        self.Settings.of(self)
         pairs = check_texts(X, y)
         self.task_ = self._task_of(pairs)
         self.base_ = resolve_generative_base(self.base)
         rows, _ = self._encoding(pairs).rows(pairs)
         ready = self._prepared([rows], 1)
         return measure_writer(ready, token_budget=self.token_budget, n_batches=n_batches)
+
+    def _resolved(self, listener: Listener) -> tuple[GenerativeBase, dict[str, Any]]:
+        """Find the base, and give what the report says of what it learned before; a special case teaches it first."""
+        return resolve_generative_base(self.base), {}
 
     def _task_of(self, pairs: TextPairs) -> Generation:
         found = Generation.from_texts(pairs)

@@ -5,10 +5,16 @@ embeddings (tied weights) behind a linear step that begins as the identity. Mask
 or exchanged, and more than BERT's 15 % of them, as [2]_ found better. A row is its masked ids followed by its whole ones,
 so vocabulary, batches and loop are those of all fine-tuning.
 
+Of texts of several sentences a second question can be asked besides: whether what stands behind the separator follows what
+stands before it (`next`: half of the time it is of another text, as BERT has it [3]_), or whether the two are the right way
+round (`order`: half of the time they are exchanged, which topic words alone do not tell, as ALBERT has it [4]_).
+
 References
 ----------
 .. [1] Gururangan et al., "Don't stop pretraining: adapt language models to domains and tasks", 2020, arXiv:2004.10964.
 .. [2] Wettig et al., "Should you mask 15% in masked language modeling?", 2023, arXiv:2202.08005.
+.. [3] Devlin et al., "BERT: pre-training of deep bidirectional transformers", 2018, arXiv:1810.04805.
+.. [4] Lan et al., "ALBERT: a lite BERT for self-supervised learning of language representations", 2019, arXiv:1909.11942.
 """
 
 import hashlib
@@ -16,7 +22,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,9 +32,10 @@ from metier.bases.base import Base
 from metier.bases.huggingface_folder import load_model, save_encoder
 from metier.bases.known_bases import load_tokenizer, resolve_base, weights_hash
 from metier.errors import BaseModelError
+from metier.features.sentence_ranks import join_sentences
 from metier.features.tokenization import pad
 from metier.progress import Listener, ignore
-from metier.text.segmentation import word_offsets
+from metier.text.segmentation import split_sentences, word_offsets
 from metier.training.batch import Batch, known_labels
 from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.encoder_settings import TuningSettings
@@ -37,8 +44,11 @@ from metier.training.heads.token_model import TokenModel
 from metier.training.objectives import Objective
 from metier.user_cache import build_once, user_cache
 
+Sentences = Literal["none", "next", "order"]
 VERSION = 1  # Of how it is done: another one is another folder.
 NOT_MASKED = -100
+UNASKED, WRONG, RIGHT = -1, 0, 1  # What is known of two parts of a text.
+PLACE_OF = {WRONG: -101, RIGHT: -102}  # Of a batch's first tokens, which are never masked, the label says it.
 MASKS = ("[MASK]", "<mask>")
 FACTS = "pretraining.json"
 README = "# A base pretrained further on the texts of a domain\n\nIt loads with `AutoModel.from_pretrained`.\n"
@@ -61,6 +71,8 @@ class MaskingSettings:
         None: by the number of steps.
     token_budget : int
         Tokens of a batch.
+    sentences : {"none", "next", "order"}
+        What is asked besides of texts of several sentences.
     """
 
     passes: int = 2
@@ -69,6 +81,7 @@ class MaskingSettings:
     learning_rate: float | None = None
     token_budget: int = 2048
     random_state: int = 0
+    sentences: Sentences = "none"
 
 
 def pretrain(
@@ -81,7 +94,8 @@ def pretrain(
     BaseModelError
         If the base's tokenizer knows no token for a masked word.
     """
-    digest = hashlib.sha256(f"{VERSION} {weights_hash(base)} {settings}".encode())
+    said = str(settings).replace(", sentences='none'", "")  # As it was said before there were any.
+    digest = hashlib.sha256(f"{VERSION} {weights_hash(base)} {said}".encode())
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
     folder = user_cache() / "bases" / f"pretrained-{digest.hexdigest()[:16]}"
@@ -97,7 +111,11 @@ def _learn(
     tokenizer = load_tokenizer(base)
     encoder = load_model(base)
     model = MaskedWords(encoder)
-    rows = MaskedRows(list(_masked_rows(base, tokenizer, texts, settings)), None, model.pad_id)
+    if settings.sentences == "none":
+        rows = MaskedRows(list(_masked_rows(base, tokenizer, texts, settings)), None, model.pad_id)
+    else:
+        ids, truth = masked_parts(base, tokenizer, texts, settings)
+        rows = MaskedRows(ids, truth, model.pad_id)
     tuned = fine_tune(
         model,
         rows,
@@ -117,6 +135,8 @@ def _learn(
     )
     save_encoder(encoder, base, folder, tokenizer=tokenizer, head={}, labels=[], temperature=1.0, readme=README)
     facts = {"texts": len(texts), "passes": settings.passes, **tuned.facts}
+    if rows.truth is not None:
+        facts["parts_asked"] = int((rows.truth != UNASKED).sum())
     (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
@@ -126,16 +146,19 @@ class MaskedWords(TokenModel):
     def __init__(self, encoder: Any):
         super().__init__(encoder)
         size = encoder.config.hidden_size
-        self.head = torch.nn.Sequential(torch.nn.Linear(size, size), torch.nn.LayerNorm(size))
+        words = torch.nn.Sequential(torch.nn.Linear(size, size), torch.nn.LayerNorm(size))
+        self.head = torch.nn.ModuleDict({"words": words, "parts": torch.nn.Linear(size, 2)})
         with torch.no_grad():
-            torch.nn.init.eye_(self.head[0].weight)
-            torch.nn.init.zeros_(self.head[0].bias)
+            torch.nn.init.eye_(words[0].weight)
+            torch.nn.init.zeros_(words[0].bias)
             # Scores that can tell words apart from the first step on, and are not sure of any yet.
-            self.head[1].weight.fill_(FIRST_LENGTH * size**-0.5)
+            words[1].weight.fill_(FIRST_LENGTH * size**-0.5)
+            torch.nn.init.zeros_(self.head["parts"].weight)
 
     def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Give a state for each token, of shape (n_rows, n_tokens, hidden_size)."""
-        return self.head(self.states(batch))
+        found: torch.Tensor = self.head["words"](self.states(batch))
+        return found
 
 
 @dataclass(frozen=True)
@@ -148,18 +171,30 @@ class MaskedRows(TokenisedRows):
         input_ids, mask = pad([masked.tolist() for masked, _ in halves], pad_id=self.pad_id)
         whole, _ = pad([whole.tolist() for _, whole in halves], pad_id=self.pad_id)
         labels = np.where(input_ids != whole, whole, NOT_MASKED)
+        if self.truth is not None:
+            labels[:, 0] = [PLACE_OF.get(int(known), NOT_MASKED) for known in self.truth[positions]]
         return TokenBatch(torch.from_numpy(input_ids), torch.from_numpy(mask), torch.from_numpy(labels))
 
 
 def masked_words(model: MaskedWords) -> Objective:
-    """Give the mean negative log-likelihood of the masked tokens, among the words that the rows use, as an objective."""
+    """Give the mean negative log-likelihood of the masked tokens, among the words that the rows use, as an objective.
+
+    Where it is known of a row's two parts whether they belong together so, that of this answer is added.
+    """
 
     def objective(trained: torch.nn.Module, batch: Batch) -> torch.Tensor:
         labels = known_labels(batch)
-        is_masked = labels != NOT_MASKED
-        states = trained(batch)[is_masked]
+        is_masked = labels >= 0
+        every = trained(batch)
+        states = every[is_masked]
         scores = states @ model.encoder.get_input_embeddings().weight.to(states.dtype).T
-        return torch.nn.functional.cross_entropy(scores.float(), labels[is_masked])
+        loss = torch.nn.functional.cross_entropy(scores.float(), labels[is_masked])
+        asked = labels[:, 0] < NOT_MASKED
+        if not asked.any():
+            return loss
+        answers = model.head["parts"](every[asked, 0])
+        is_right = (labels[asked, 0] == PLACE_OF[RIGHT]).long()
+        return loss + torch.nn.functional.cross_entropy(answers.float(), is_right)
 
     return objective
 
@@ -183,14 +218,88 @@ def _masked_rows(
             yield np.concatenate([masked, whole])
 
 
-def _groups(encoding: Encoding, text: str, n_prefix: int, *, whole_words: bool) -> list[list[int]]:
+def masked_parts(
+    base: Base, tokenizer: Tokenizer, texts: Sequence[str], settings: MaskingSettings
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Give rows of two parts of each text, masked, and whether they belong together so; of one sentence the text alone."""
+    mask_id, random = _mask_id(base, tokenizer), np.random.default_rng(settings.random_state)
+    sentences = [split_sentences(text) for text in texts]
+    several = [place for place, found in enumerate(sentences) if len(found) > 1]
+    ids, truth = list[np.ndarray](), list[int]()
+    for place in [place for place in range(len(texts)) for _ in range(settings.passes)]:
+        found = sentences[place]
+        if len(found) < 2 or (settings.sentences == "next" and len(several) < 2):
+            parts, known = (texts[place],), UNASKED
+        else:
+            parts, known = _two_parts(found, place, sentences, several, settings, random)
+        row = _masked(base, tokenizer, parts, mask_id, settings, random)
+        if row is not None:
+            ids.append(row)
+            truth.append(known)
+    return ids, np.array(truth, dtype=np.int64)
+
+
+def _two_parts(
+    found: Sequence[str],
+    place: int,
+    sentences: Sequence[Sequence[str]],
+    several: Sequence[int],
+    settings: MaskingSettings,
+    random: np.random.Generator,
+) -> tuple[tuple[str, ...], int]:
+    """Cut a text in two between sentences, and half of the time make it the wrong way."""
+    cut = int(random.integers(1, len(found)))
+    first, second = join_sentences(found[:cut]), join_sentences(found[cut:])
+    if random.random() < 0.5:
+        return (first, second), RIGHT
+    if settings.sentences == "order":
+        return (second, first), WRONG
+    other = place
+    while other == place:
+        other = int(random.choice(several))
+    return (first, join_sentences(sentences[other][int(random.integers(1, len(sentences[other]))) :])), WRONG
+
+
+def _masked(
+    base: Base,
+    tokenizer: Tokenizer,
+    parts: Sequence[str],
+    mask_id: int,
+    settings: MaskingSettings,
+    random: np.random.Generator,
+) -> np.ndarray | None:
+    """Give the masked ids of parts of a text followed by the whole ones; None where there is no word in them."""
+    encoding = tokenizer.encode(base.prefix + parts[0], *parts[1:])
+    groups = [
+        group
+        for number, part in enumerate(parts)
+        for group in _groups(
+            encoding,
+            part,
+            len(base.prefix) if number == 0 else 0,
+            whole_words=settings.whole_words,
+            part=number,
+        )
+    ]
+    if not groups:
+        return None
+    whole = np.array(encoding.ids, dtype=np.int64)
+    masked = whole.copy()
+    for group in random.permutation(len(groups))[: max(1, round(settings.masked_fraction * len(groups)))]:
+        masked[groups[group]] = mask_id
+    return np.concatenate([masked, whole])
+
+
+def _groups(
+    encoding: Encoding, text: str, n_prefix: int, *, whole_words: bool, part: int = 0
+) -> list[list[int]]:
     """Give the tokens that are masked together: those of each word, Chinese ones by the dictionary, or each alone."""
     places = [
         (number, end - n_prefix - 1)
-        for number, ((start, end), special) in enumerate(
-            zip(encoding.offsets, encoding.special_tokens_mask, strict=True)
+        for number, ((start, end), special, owner) in enumerate(
+            zip(encoding.offsets, encoding.special_tokens_mask, encoding.sequence_ids, strict=True)
         )
-        if not special and end > start and end > n_prefix
+        if not special and owner == part and end > start and end > n_prefix
     ]
     if not whole_words:
         return [[number] for number, _ in places]

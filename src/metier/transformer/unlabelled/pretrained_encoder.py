@@ -13,7 +13,7 @@ from metier.training.encoder_settings import Unchecked
 from metier.training.training_cost import Cost
 from metier.training.tuned_method import UnlabelledUse
 from metier.transformer.tuned.encoder import Encoder, EncoderSettings
-from metier.transformer.unlabelled.masked_pretraining import MaskingSettings, pretrain
+from metier.transformer.unlabelled.masked_pretraining import MaskingSettings, Sentences, pretrain
 
 
 class PretrainedSettings(EncoderSettings):
@@ -23,6 +23,11 @@ class PretrainedSettings(EncoderSettings):
     passes: int = Field(2, ge=1, description="Passes over these texts; every pass masks other words.")
     masked_fraction: float = Field(0.3, gt=0, le=1, description="Share of the words that are masked.")
     whole_words: bool = Field(True, description="Whether all pieces of a word are masked together.")
+    sentences: Sentences = Field(
+        "none",
+        description="What is asked besides of texts of several sentences: whether a part follows (`next`), or whether two "
+        "parts are the right way round (`order`).",
+    )
     pretraining_rate: float | None = Field(
         None, gt=0, description="Peak learning rate of the pretraining; None: by the number of steps."
     )
@@ -42,6 +47,7 @@ class WordsFirst(UnlabelledUse):
             whole_words=settings.whole_words,
             learning_rate=settings.pretraining_rate,
             random_state=settings.random_state,
+            sentences=settings.sentences,
         )
         learned, facts = pretrain(base, list(settings.unlabelled), masking, listener=listener)
         return learned, {"pretraining": facts}
