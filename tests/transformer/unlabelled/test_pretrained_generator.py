@@ -84,7 +84,7 @@ def test_perplexity_is_of_all_tokens_and_its_interval_of_the_change():
 
 
 def test_it_is_a_generator_on_the_base_that_learned(folder, abstracts):
-    settings = {"base": folder, "epochs": 1, "max_new_tokens": 8, "precision": "fp32", "upper_layers": 1}
+    settings = {"base": folder, "epochs": 1, "max_new_tokens": 24, "precision": "fp32", "upper_layers": 1}
     targets = [text[:40] for text in abstracts]
     plain = Generator(**settings).fit(abstracts, targets)
     same = PretrainedGenerator(**settings).fit(abstracts, targets)

@@ -229,7 +229,8 @@ def masked_parts(
     for place in [place for place in range(len(texts)) for _ in range(settings.passes)]:
         found = sentences[place]
         if len(found) < 2 or (settings.sentences == "next" and len(several) < 2):
-            parts, known = (texts[place],), UNASKED
+            known = UNASKED
+            parts: tuple[str, ...] = (texts[place],)
         else:
             parts, known = _two_parts(found, place, sentences, several, settings, random)
         row = _masked(base, tokenizer, parts, mask_id, settings, random)
@@ -269,7 +270,7 @@ def _masked(
     random: np.random.Generator,
 ) -> np.ndarray | None:
     """Give the masked ids of parts of a text followed by the whole ones; None where there is no word in them."""
-    encoding = tokenizer.encode(base.prefix + parts[0], *parts[1:])
+    encoding = tokenizer.encode(base.prefix + parts[0], parts[1] if len(parts) > 1 else None)
     groups = [
         group
         for number, part in enumerate(parts)
