@@ -165,7 +165,9 @@ def _tuned(
     if not kept.exists():
         way = dict(WAYS[name])
         settings = {**_common(options), **way.pop("settings", {})}
-        how = PreferenceOptions(settings=settings, answered=options.answered, drops_leaks=True, **way)
+        how = PreferenceOptions(
+            settings=settings, answered=options.answered, drops_leaks=True, drops_conflicts=True, **way
+        )
         began = time.process_time()
         rows = [_labelled(row) for row in test]
         found = prefer(

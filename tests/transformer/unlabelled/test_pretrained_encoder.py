@@ -101,7 +101,7 @@ def test_settings_that_cannot_work_are_said_together():
 
 
 DOCUMENTS = [
-    f"The {thing} was lost on Monday. It was found again in the {place}. Nobody knew why."
+    f"The {thing} was lost in the {place}. In the {place} it was found, a {thing}. Nobody knew the {thing} of the {place}."
     for thing in ("card", "parcel", "key", "letter")
     for place in ("garden", "street", "office")
 ]

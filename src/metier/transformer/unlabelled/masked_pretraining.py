@@ -258,7 +258,8 @@ def _two_parts(
     other = place
     while other == place:
         other = int(random.choice(several))
-    return (first, join_sentences(sentences[other][int(random.integers(1, len(sentences[other]))) :])), WRONG
+    strange = join_sentences(sentences[other][int(random.integers(1, len(sentences[other]))) :])
+    return ((first, second), RIGHT) if strange == second else ((first, strange), WRONG)
 
 
 def _masked(
