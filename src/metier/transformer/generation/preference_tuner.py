@@ -279,8 +279,6 @@ class PreferenceTuner:
 
     def _export_fault(self, model: Any) -> str:
         """Say what keeps the model from being answered without torch, "" for nothing."""
-        if self._answering["decoding"].get("beams", 1) > 1:
-            return "beams are followed by torch"
         if not (self._encoding.base.folder / TOKENIZER_FILE).is_file():
             return f"the base has no {TOKENIZER_FILE}"
         return export_fault(model.config) or rules_fault(model)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from metier import catalogue
+from metier.bases.base import ADAPTATION
 from metier.bundles import Bundle, ManifestFacts, load_bundle, seal, write_card, write_whole
 from metier.bundles.manifest import MANIFEST_FILE, Latency, MeasuredFacts, PredictorFacts
 from metier.continual.update.preferences import judging
@@ -127,6 +128,11 @@ def _check_writer(model: Bundle, options: PreferenceOptions) -> None:
         raise CallError(
             f"{model.folder} ({model.name}) has no language model that could be tuned. Give the bundle of generator.v1, or "
             "start from a base with --base."
+        )
+    if options.base is None and (model.folder / WRITER / ADAPTATION).is_file():
+        raise CallError(
+            f"{model.folder} was tuned by parts beside the weights of its base, and preferences are learned by low-rank "
+            "matrices that are merged into them. Train the writer with --adaptation lora, or start from a base with --base."
         )
 
 
