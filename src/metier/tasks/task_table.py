@@ -232,7 +232,7 @@ TASKS: dict[str, TaskRow] = {
         "written_text",
         ("lead.v1", "textrank.v1", "nearest_reply.v1", "sentence_ranker.v1", "generator.v1"),
         asks="conversation",
-        learn_from_unlabelled=("pretrained_generator.v1",),
+        learn_from_unlabelled={"pretrained_generator.v1": "generator.v1"},
     ),
     "transcription": TaskRow(
         "metier.tasks.transcription:Transcription", "transcript", ("frozen_speech.v1", "speech_lora.v1")

@@ -38,7 +38,9 @@ WAYS: Mapping[str, Way] = {
     ),
     "self_training": Way("self-training", "metier train --unlabelled FILE", ("self_training", "pseudo_labels")),
     "pretraining": Way(
-        "continued pretraining", "metier train --unlabelled FILE", ("pretrained_encoder", "domain_pretraining")
+        "continued pretraining",
+        "metier train --unlabelled FILE",
+        ("pretrained_encoder", "domain_pretraining", "pretrained_generator"),
     ),
     "consistency": Way(
         "consistency training", "metier train --unlabelled FILE", ("consistency_encoder", "consistency")

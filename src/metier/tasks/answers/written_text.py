@@ -52,7 +52,6 @@ class WrittenText(AnswerKind):
             "zero_shot": "There are no labels that could be described.",
             "self_training": "The likelihood of a text falls with every token, so the surest texts are the shortest: it "
             "says nothing of which are right.",
-            "pretraining": "Masked words teach an encoder; a writer learns raw texts by the next token.",
             "consistency": "Two texts that say the same share no tokens one to one, so there are no two distributions to "
             "compare.",
             "weak_labels": "A rule gives one of a few labels, and a text that is written is none.",
