@@ -80,7 +80,7 @@ class FewShot(OfTask):
 
     Relations are read as the phrase between their entities, and their names as what is said of two entities; of pairs,
     numbers and sets of labels the head stands on frozen vectors. Tags are a strongly penalised linear head on the states
-    of tokens: at 50 sentences it is level with a CRF, see docs/few-labels.md.
+    of tokens. Measured beside CRF and the linear method of relations in docs/few-labels.md.
 
     Label names are mostly words: `card_arrival` is one more text about a card that should arrive, which matters where
     there are eight. With `steps` the encoder is tuned before the head is fitted, as SetFit [1]_ does it: embeddings
