@@ -144,6 +144,9 @@ class Generator(BaseEstimator):
     the loss. By default low-rank matrices are trained beside the weights of the upper fifth of the layers [1]_ and merged
     into them at the end; what the layers below give is computed once and kept (docs/writers.md).
 
+    What is tuned from Llama, Mistral, Qwen, Gemma, GPT-2, GPT-NeoX, OPT, T5, mT5, BART, mBART, Pegasus, Marian or M2M100 is
+    written as ONNX graphs and answers without torch, if the graphs are proved equal; any other base answers with torch.
+
     It needs some hundred rows to learn the form of the targets, and cannot learn a language from them: SmolLM2 knows
     hardly any Chinese. Compare it with `Lead`, `TextRank` and `NearestReply`, which cost nothing.
 

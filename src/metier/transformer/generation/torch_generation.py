@@ -1,7 +1,8 @@
 """Text generation with torch: `torch_generation.v1`, the one kind of predictor that needs metier[train].
 
 The folder holds `huggingface/`, the model as transformers loads it, and in `predictor.json` how prompts are built and
-tokens chosen. Llama-like models are answered without torch by `predictors.onnx.onnx_generation`.
+tokens chosen. Bases of the types in `bases.torch_free_writers` are answered without torch by
+`predictors.onnx.onnx_generation`.
 """
 
 import queue
