@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from metier.bases.base import Base
+from metier.bases.base import Base, GenerativeBase
 from metier.errors import SettingsError, suggest
 
 _FORM = re.compile(r"([a-z0-9]+)(?::(\d+))?")
@@ -140,7 +140,7 @@ def _plain(text: str) -> str:
     return str(text).strip().lower()
 
 
-def check_fits(text: str, base: Base) -> None:
+def check_fits(text: str, base: Base | GenerativeBase) -> None:
     """Refuse, by the configuration of the base alone, an adaptation that is too large for it.
 
     Raises
