@@ -164,12 +164,12 @@ def check_fits(text: str, base: Base | GenerativeBase) -> None:
         raise SettingsError([fault], origin="The adaptation")
 
 
-def layers_of(base: Base) -> int | None:
+def layers_of(base: Base | GenerativeBase) -> int | None:
     """Give how many layers a base has; None where its configuration does not say so."""
     return _first(_config(base), "num_hidden_layers", "n_layers", "num_layers", "n_layer")
 
 
-def _config(base: Base) -> dict[str, Any]:
+def _config(base: Base | GenerativeBase) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((base.folder / "config.json").read_text(encoding="utf-8"))
     return found
 
