@@ -40,6 +40,8 @@ METHODS = {
     "soup.v1": "metier.transformer.tuned.soup:Soup",
     "relation_linear.v1": "metier.classical.relation_linear:RelationLinear",
     "relation_syntax.v1": "metier.classical.relation_linear:RelationSyntax",
+    "tfidf_knowledge.v1": "metier.classical.with_knowledge:TfidfKnowledge",
+    "relation_knowledge.v1": "metier.classical.with_knowledge:RelationKnowledge",
     "pair_linear.v1": "metier.classical.pair_linear:PairLinear",
     "dictionary_tagger.v1": "metier.classical.dictionary_tagger:DictionaryTagger",
     "crf.v1": "metier.classical.crf:Crf",

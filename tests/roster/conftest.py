@@ -23,6 +23,8 @@ import metier
 from metier import catalogue
 from metier.bases.known_base import known_base
 from metier.bundles import ManifestFacts, seal
+from metier.data.knowledge import Concept, KnowledgeGraph
+from metier.data.knowledge.graph import Statement
 from metier.predictors.loading import read_settings
 from metier.predictors.text.chat_client import KEY_VARIABLE, URL_VARIABLE
 from metier.tasks.method_contract import NeedsEpochs
@@ -153,6 +155,8 @@ ALSO = {
     "endpoint.v1": "classification",
     "relation_syntax.v1": "relation",
     "frequent_relation.v1": "relation",
+    "tfidf_knowledge.v1": "classification",
+    "relation_knowledge.v1": "relation",
     "crf_syntax.v1": "ner",
     "vote.v1": "ner",
     "span_rules.v1": "ner",
@@ -207,6 +211,16 @@ def members_of(task: str) -> list[Any]:
     return [catalogue.resolve(name)() for name in names]
 
 
+# A graph that knows some words of the rows.
+KNOWLEDGE = KnowledgeGraph(
+    [
+        Concept("bank", "bank", "made"),
+        Concept("shares", "shares", "made", statements=[Statement("is_a", "bank", "made")]),
+        Concept("company", "company", "made", statements=[Statement("employs", "people", "made")]),
+        Concept("people", "people", "made"),
+    ],
+    origin="made",
+)
 UNLABELLED = ["Shares of the bank fell after the report.", "The central bank left the rate as it was."] * 6
 # By the name of a setting: its cheapest value, from the task and the base.
 CHEAPEST = {
@@ -218,6 +232,7 @@ CHEAPEST = {
     "passes": lambda task, base: 1,
     "ingredients": lambda task, base: 2,
     "precision": lambda task, base: "fp32",
+    "knowledge": lambda task, base: KNOWLEDGE,
     "backoff_seconds": lambda task, base: 0.01,
     "unlabelled": lambda task, base: UNLABELLED,
     "members": lambda task, base: members_of(task),

@@ -170,6 +170,12 @@ def _methods(context: click.Context, parameter: click.Parameter, typed: str) -> 
 )
 @click.option("--drop-rare", is_flag=True, default=None, help="Leave out labels that are too rare to split.")
 @click.option(
+    "--knowledge",
+    metavar="FILE",
+    type=click.Path(),
+    help="Knowledge graph (OBO, CSV, N-Triples, RDF, or a folder): methods that use it are compared, too.",
+)
+@click.option(
     "--unlabelled", metavar="FILE", type=click.Path(), help="Unlabelled texts, for the semi-supervised methods."
 )
 @click.option(

@@ -13,6 +13,7 @@ MetierError
 │   └── RequestError             a request to the service that cannot be answered
 ├── DataError                    the rows cannot be used                             exit 1
 │   ├── UnreadableFileError      the file is missing, broken or not in the format of its name
+│   ├── KnowledgeError           a knowledge graph with circles or ids that are not there
 │   ├── BrokenRowError           one line of the file cannot be read
 │   │   └── StrayTagError        tags that continue an entity where none is open
 │   ├── BrokenValueError         values of one column cannot be used: spans, answers, scores
@@ -101,6 +102,7 @@ from metier.errors.data_errors import (
     EmptyDataError,
     EntityError,
     IdLabelError,
+    KnowledgeError,
     LeakageError,
     MissingLabelError,
     MissingSideError,
@@ -148,6 +150,7 @@ __all__ = [
     "InUseError",
     "InterruptedRunError",
     "KeyFileError",
+    "KnowledgeError",
     "LeakageError",
     "MediaError",
     "MediaLimitError",

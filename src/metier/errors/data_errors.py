@@ -19,6 +19,20 @@ class UnreadableFileError(DataError):
     code = "unreadable_file"
 
 
+class KnowledgeError(DataError):
+    """A knowledge graph with faults: circles, ids that are not there, exclusions that contradict the hierarchy."""
+
+    code = "knowledge"
+
+    def __init__(self, faults: Sequence[str], *, n_faults: int, origin: str):
+        listed = "\n".join(f"  - {fault}" for fault in faults)
+        more = f"\n  - … and {n_faults - len(faults):,} more" if n_faults > len(faults) else ""
+        super().__init__(
+            f"{origin} cannot be used as a knowledge graph:\n{listed}{more}\nFix these lines; repair leaves out what is "
+            "stated of concepts that are not there."
+        )
+
+
 class BrokenRowError(DataError):
     """Lines of the file cannot be read: the first with what to do, the next ones, and how many there are."""
 

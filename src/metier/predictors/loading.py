@@ -76,6 +76,8 @@ KINDS = {
     "fixed_ranking.v1": "metier.predictors.fixed_ranking:FixedRankingPredictor",
     "relation_counts.v1": "metier.predictors.text.relation_counts:RelationCountsPredictor",
     "triples_pipeline.v1": "metier.predictors.composite.triples_pipeline:TriplesPipelinePredictor",
+    "with_knowledge.v1": "metier.predictors.composite.with_knowledge:WithKnowledgePredictor",
+    "linked_spans.v1": "metier.predictors.composite.linked_spans:LinkedSpansPredictor",
     "retrieve_rerank.v1": "metier.predictors.composite.retrieve_rerank:RetrieveRerankPredictor",
 }
 

@@ -60,6 +60,7 @@ class CandidateBuilder:
             "collection": task.collection,
             "random_state": settings.random_state,
             "unlabelled": self.unlabelled or None,
+            "knowledge": settings.data.knowledge,
             "checkpoint_folder": self.run.checkpoint(name),
             "metric": task.primary_metric,
             "negative_label": task.negative_label,

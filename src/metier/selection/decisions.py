@@ -22,6 +22,7 @@ from metier.errors import (
     suggest,
 )
 from metier.selection.base_decisions import base_for_reading, base_notes, check_base, compared_bases
+from metier.selection.rows.knowledge import check_knowledge
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
 from metier.selection.settings import TrainSettings, arguments_of
 from metier.tasks.inputs import AUDIO
@@ -143,6 +144,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
     compared = compared_bases(stated, settings)
     base = base_for_reading(list(stated.values()), languages.main_language, settings, compared.get("reads", ()))
     check_unlabelled(names, task.name, settings)
+    check_knowledge(names, task.name, settings)
     precision = training_precision() if importlib.util.find_spec("torch") else "fp32"
     ensembles = tuple(one for one in names if catalogue.is_ensemble(one))
     _stated(ensembles, None)  # A plug-in's that is broken is refused before any work.
@@ -249,6 +251,8 @@ def candidate_names(task: Task, settings: TrainSettings) -> list[str]:
     names += [catalogue.DISTILLATION] if settings.distil else []
     if settings.data.unlabelled is not None:
         names = with_unlabelled(names, row.learn_from_unlabelled, is_open=settings.candidates is None)
+    if settings.data.knowledge is not None:
+        names = with_unlabelled(names, row.with_knowledge, is_open=settings.candidates is None)
     order = {name: place for place, name in enumerate(catalogue.names())}
     return sorted(set(names), key=lambda name: order[name])
 
@@ -259,7 +263,7 @@ def _known_name(name: str, task: str) -> str:
         return catalogue.full_name(name)
     except UnknownNameError:
         row = known_task(task)
-        own = (*row.methods, *row.learn_from_unlabelled, *row.ensembles)
+        own = (*row.methods, *row.learn_from_unlabelled, *row.with_knowledge, *row.ensembles)
         known = [one for one in catalogue.names() if one in own or task in _tasks_of(one)]
         raise UnknownNameError("method", name, known=known, listed_by=f"metier methods --task {task}") from None
 
@@ -286,7 +290,11 @@ def _check_suits(name: str, task: str) -> None:
 
 def _tasks_of(name: str) -> list[str]:
     """Give the tasks of a method: whose rows name it or what it must beat, or which it states; none where unknown."""
-    homes = [one for one, row in tasks().items() if name in (*row.methods, *row.learn_from_unlabelled)]
+    homes = [
+        one
+        for one, row in tasks().items()
+        if name in (*row.methods, *row.learn_from_unlabelled, *row.with_knowledge)
+    ]
     if catalogue.is_ensemble(name):
         return homes
     try:

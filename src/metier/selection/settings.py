@@ -32,7 +32,7 @@ DECIDED_BY_THE_RUN = frozenset(
 )
 
 # Settings that may name a file, of the data and of the run.
-DATA_FILES, OTHER_FILES = ("train", "test", "validation", "unlabelled"), ("base",)
+DATA_FILES, OTHER_FILES = ("train", "test", "validation", "unlabelled", "knowledge"), ("base",)
 # Settings by the names that flags and other libraries give them.
 OTHER_NAMES = {
     "budget": "budget_minutes",
@@ -114,6 +114,10 @@ class DataSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default=None,
         description="Label of rows that no other label fits: not learned, the rule of what is out of scope is chosen by "
         "them.",
+    )
+    knowledge: str | None = Field(
+        default=None,
+        description="Knowledge graph (OBO, CSV, N-Triples, RDF, or a folder) for the methods that take one.",
     )
     unlabelled: str | None = Field(
         default=None, description="File of unlabelled texts for the semi-supervised methods."

@@ -1,13 +1,14 @@
-"""Whether a method gained from unlabelled rows: the paired test against its supervised counterpart decides.
+"""Whether a method gained from unlabelled rows or knowledge: the paired test against its counterpart decides.
 
-A method that learns from unlabelled rows is worth its cost only if the paired test on the validation rows shows it to
-be better than the same method without them; otherwise the report states it, and it is not shipped, neither alone nor
-as a member of an ensemble.
+A method that learns from unlabelled rows, or from a knowledge graph, is worth its cost only if the paired test on the
+validation rows shows it to be better than the same method without them; otherwise the report states it, and it is not
+shipped, neither alone nor as a member of an ensemble.
 """
 
 from typing import Protocol
 
 from metier.runs.run_folder import Entry, RunFolder
+from metier.selection.rows.knowledge import learns_from_knowledge
 from metier.selection.rows.unlabelled import counterpart_of, learns_from_unlabelled
 from metier.selection.scores import Scores
 
@@ -39,8 +40,28 @@ def gain_notes(compared: Compared) -> list[str]:
 
 
 def _verdicts(compared: Compared) -> dict[str, tuple[bool, str]]:
-    learners = [entry.name for entry in compared.trained if learns_from_unlabelled(entry.name)]
-    return {name: _verdict(name, compared) for name in learners}
+    trained = [entry.name for entry in compared.trained]
+    learners = {name: _verdict(name, compared) for name in trained if learns_from_unlabelled(name)}
+    return learners | {
+        name: _knowledge_verdict(name, compared) for name in trained if learns_from_knowledge(name)
+    }
+
+
+def _knowledge_verdict(name: str, compared: Compared) -> tuple[bool, str]:
+    """Compare a method with itself without the knowledge graph, on the validation rows."""
+    counterpart = counterpart_of(name, compared.scores.task.name)
+    if counterpart not in {entry.name for entry in compared.trained}:
+        return (
+            False,
+            f"{name}: {counterpart} was not trained, so it cannot be shown that the knowledge graph helps",
+        )
+    better, points = _compared(name, counterpart, compared)
+    if better:
+        return True, f"the knowledge graph helped: {name} beats {counterpart} on validation ({points})"
+    return False, (
+        f"the knowledge graph was no help to {name}: the paired test on validation does not show it to be better than "
+        f"{counterpart} ({points}), so it is not shipped"
+    )
 
 
 def _verdict(name: str, compared: Compared) -> tuple[bool, str]:
@@ -51,11 +72,8 @@ def _verdict(name: str, compared: Compared) -> tuple[bool, str]:
             f"{name}: its supervised counterpart {counterpart} was not trained, so it cannot be shown that unlabelled "
             "rows help"
         )
-    metric = compared.scores.task.primary_metric
-    answers = [compared.run.answers(one, "validation").predicted for one in (name, counterpart)]
-    found = compared.scores.compare(metric, *answers)
-    points = f"{100 * found.difference:+.1f} points of {metric.replace('_', ' ')}, p = {found.p_value:.2g}"
-    if found.verdict == "a is better":
+    better, points = _compared(name, counterpart, compared)
+    if better:
         return True, (
             f"unlabelled rows helped: {name} beats its supervised counterpart {counterpart} on validation ({points})"
         )
@@ -63,3 +81,12 @@ def _verdict(name: str, compared: Compared) -> tuple[bool, str]:
         f"unlabelled rows were no help to {name}: the paired test on validation does not show it to be better "
         f"than its supervised counterpart {counterpart} ({points}), so it is not shipped"
     )
+
+
+def _compared(name: str, counterpart: str, compared: Compared) -> tuple[bool, str]:
+    """Give whether the paired test shows a method to be better than another, and by how much."""
+    metric = compared.scores.task.primary_metric
+    answers = [compared.run.answers(one, "validation").predicted for one in (name, counterpart)]
+    found = compared.scores.compare(metric, *answers)
+    points = f"{100 * found.difference:+.1f} points of {metric.replace('_', ' ')}, p = {found.p_value:.2g}"
+    return found.verdict == "a is better", points

@@ -56,6 +56,9 @@ class Capabilities:
     learns_from_unlabelled : bool
         Whether it learns from unlabelled rows too. Its `baseline` is then its supervised counterpart: what is not
         shown to beat it is not shipped.
+    learns_from_knowledge : bool
+        Whether it needs a knowledge graph. Its `baseline` is then the same method without: what is not shown to beat it
+        is not shipped.
     takes_adaptation, takes_objective : bool
         Whether what of the base trains, and by which loss, can be set.
     takes_soft_labels : bool
@@ -77,6 +80,7 @@ class Capabilities:
     hears: bool = False
     is_joint: bool = False
     learns_from_unlabelled: bool = False
+    learns_from_knowledge: bool = False
     takes_adaptation: bool = False
     takes_objective: bool = False
     takes_soft_labels: bool = False
@@ -102,8 +106,8 @@ class Capabilities:
 
     @property
     def supervised_counterpart(self) -> str | None:
-        """What it has to beat where it learns from unlabelled rows; None for every other method."""
-        return self.baseline if self.learns_from_unlabelled else None
+        """What it has to beat where it learns from unlabelled rows or knowledge; None for every other method."""
+        return self.baseline if self.learns_from_unlabelled or self.learns_from_knowledge else None
 
 
 class Method(Protocol):

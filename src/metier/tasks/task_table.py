@@ -71,6 +71,8 @@ class TaskRow:
         The methods that an ensemble can be taught to, the best first: one that was trained is taken.
     why_not : mapping of str to str
         The ways of learning that make no sense for it besides those of its kind of answers, and why not (`tasks.ways`).
+    with_knowledge : mapping of str to str
+        The methods that a knowledge graph adds, and the same method without it.
     """
 
     where: str
@@ -81,6 +83,7 @@ class TaskRow:
     learn_from_unlabelled: Mapping[str, str] = field(default_factory=dict)
     students: tuple[str, ...] = ()
     why_not: Mapping[str, str] = field(default_factory=dict)
+    with_knowledge: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ensembles(self) -> tuple[str, ...]:
@@ -127,6 +130,7 @@ TASKS: dict[str, TaskRow] = {
             "consistency_encoder.v1": "encoder.v1",
         },
         students=("encoder.v1", "tfidf_linear.v1"),
+        with_knowledge={"tfidf_knowledge.v1": "tfidf_linear.v1"},
     ),
     "multi_label": TaskRow(
         "metier.tasks.multi_label:MultiLabel",
@@ -194,6 +198,7 @@ TASKS: dict[str, TaskRow] = {
         asks="marked_text",
         learn_from_unlabelled=_taught_by("relation_linear.v1", "relation_encoder.v1"),
         students=("relation_encoder.v1", "relation_linear.v1"),
+        with_knowledge={"relation_knowledge.v1": "relation_linear.v1"},
     ),
     "triples": TaskRow(
         "metier.tasks.triples:Triples", "triples", ("frequent_triples.v1", "triples_pipeline.v1")

@@ -100,7 +100,7 @@ def with_unlabelled(names: Sequence[str], learners: Mapping[str, str], *, is_ope
     names : sequence of str
         The candidates so far.
     learners : mapping of str to str
-        The methods of the task that learn from unlabelled rows, and the supervised counterpart of each.
+        The methods of the task that learn from unlabelled rows or knowledge, and the supervised counterpart of each.
     """
     known = dict(learners)
     added = [name for name, counterpart in known.items() if is_open and counterpart in names]
