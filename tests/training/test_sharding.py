@@ -27,7 +27,7 @@ def trained(tmp_path_factory, tiny_base):
     """The folder in which two processes left the weights of every training."""
     folder = tmp_path_factory.mktemp("trained")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    subprocess.run([*launcher, str(WORKER), str(tiny_base), str(folder)], check=True, timeout=300)
+    subprocess.run([*launcher, str(WORKER), str(tiny_base), str(folder)], check=True, timeout=800)
     return folder
 
 
@@ -41,6 +41,7 @@ def farthest(found, expected):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", TRAININGS)
 def test_shared_out_it_learns_the_same_weights(trained, tiny_base, name):
     whole, shared = of(trained, f"{name}.whole"), of(trained, f"{name}.shared")
@@ -54,12 +55,14 @@ def test_shared_out_it_learns_the_same_weights(trained, tiny_base, name):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_each_of_two_processes_has_half_the_weights_and_the_model_is_itself_afterwards(trained):
     for rank in (0, 1):
         assert 0.45 < json.loads((trained / f"share.{rank}.json").read_text()) < 0.55
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_checkpoint_is_the_same_and_is_gone_on_from_either_way(trained):
     whole, shared = (CheckpointFolder(trained / f"kept.{kind}", {}).load_last() for kind in ("whole", "shared"))
     assert whole.facts["step"] == shared.facts["step"] == 6

@@ -50,7 +50,7 @@ def launch(folder, base, *arguments, processes=2):
     ]
     environment = {**os.environ, VARIABLE: "tensor", "METIER_CACHE": str(folder / "cache")}
     subprocess.run(
-        [*launcher, str(WORKER), str(base), str(folder), *arguments], check=True, timeout=600, env=environment
+        [*launcher, str(WORKER), str(base), str(folder), *arguments], check=True, timeout=800, env=environment
     )
 
 
@@ -100,6 +100,7 @@ def epochs(folder, name):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", TRAININGS)
 def test_divided_it_loses_as_much_and_learns_the_same_weights(trained, alone, name):
     folder = alone(name)
@@ -110,6 +111,7 @@ def test_divided_it_loses_as_much_and_learns_the_same_weights(trained, alone, na
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", [*TRAININGS, "dropout", "resumed"])
 def test_every_process_ends_with_the_same_weights(trained, name):
     first, second = (load_file(trained / f"{name}.{rank}.safetensors") for rank in (0, 1))
@@ -117,12 +119,14 @@ def test_every_process_ends_with_the_same_weights(trained, name):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_each_of_two_processes_has_half_of_the_layers(trained):
     for rank in (0, 1):
         assert json.loads((trained / f"share.{rank}.json").read_text()) == 0.5
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_checkpoint_is_whole_and_gone_on_from_by_two_processes_or_one(trained, alone, tmp_path):
     kept = CheckpointFolder(trained / "kept", {}).load_last()
     assert kept.facts["step"] == 6
@@ -138,6 +142,7 @@ def test_a_checkpoint_is_whole_and_gone_on_from_by_two_processes_or_one(trained,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", DIVIDED)
 def test_a_divided_model_of_every_architecture_gives_what_the_whole_one_gives(trained, kind):
     states, gradients, n_divided = json.loads((trained / "architectures.0.json").read_text())[kind]
