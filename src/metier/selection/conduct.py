@@ -123,9 +123,7 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     builder = CandidateBuilder(run, settings, decisions, begun.prepared.unlabelled)
     comparison = Comparison(run, builder, splits.train, splits.validation, begun.clock, listener)
     comparison.n_test = len(splits.test)
-    comparison.fitter = fitter_for(
-        on=settings.on, processes=settings.processes, threads=settings.threads, parallel=settings.parallel
-    )
+    comparison.fitter = fitter_for(settings)
     phase = begun.clock.phase
     with phase("planning"):
         plan = Planner(builder, splits, begun.clock, listener).plan()

@@ -13,7 +13,7 @@ from typing import Any
 from metier.errors import CallError, MissingExtraError
 from metier.progress import Listener, Progress
 from metier.selection.execution.fitting import Fitted, Fitter, Here, Job, Together, run_job_text
-from metier.training.parallel_settings import Parallel
+from metier.selection.settings import TrainSettings
 
 ANSWER_SECONDS = 3.0
 WAIT_SECONDS = 2.0
@@ -100,8 +100,10 @@ class OnRay:
         self._ray.shutdown()
 
 
-def fitter_for(*, on: str | None, processes: int, threads: int, parallel: Parallel | None = None) -> Fitter:
+def fitter_for(settings: TrainSettings) -> Fitter:
     """Give what fits the candidates of a run."""
-    if on is not None:
-        return OnRay(on, threads=threads)
-    return Here() if processes == 1 else Together(processes, threads, parallel)
+    if settings.on is not None:
+        return OnRay(settings.on, threads=settings.threads)
+    if settings.processes == 1:
+        return Here()
+    return Together(settings.processes, settings.threads, settings.parallel)
