@@ -11,6 +11,7 @@ from metier.cli.speech import lang_option, spoken
 from metier.continual.queue.candidates import watch_digests
 from metier.continual.queue.store import QueueStore
 from metier.continual.update.replay_store import erase_replayed
+from metier.dialogue.memory.conversation_store import erase_remembered
 from metier.errors import CallError
 from metier.monitoring.store.watch_store import erase_watched
 from metier.serving.guards.audit_chain import check_is_log
@@ -36,6 +37,12 @@ URL_SIGN = ":/"  # What Path leaves of the sign of a URL.
     "--replay", type=click.Path(path_type=Path), metavar="FILE", help="Store of rows that updates learn again."
 )
 @click.option("--queue", metavar="FILE_OR_URL", help="Queue of rows to be labelled: its file or database.")
+@click.option(
+    "--memory",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Memory of conversations: those with the subject, or the one of that name.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as one line.")
 @lang_option()
 def erase(
@@ -46,6 +53,7 @@ def erase(
     watch: str | None,
     replay: Path | None,
     queue: str | None,
+    memory: Path | None,
     as_json: bool,
     lang: str | None,
 ) -> None:
@@ -53,20 +61,20 @@ def erase(
 
     In the audit log the key that leads from its lines to the person is destroyed; the lines stay, and the chain holds. In
     the predictions texts, answers and feedback are removed, and in the store of a watch messages, answers and what alarms
-    quote of them; counts stay. In a store of updates rows are removed. All may be in use. That it was done is put down in
-    the audit log, without saying of whom.
+    quote of them; counts stay. In a store of updates rows are removed, and in a memory turns, which are overwritten. All
+    may be in use. That it was done is put down in the audit log, without saying of whom.
 
     From a queue, rows about the person are removed with all their labels: name the stores that rows came from too, so that
     these rows are known.
     """
-    if all(one is None for one in (audit, predictions, watch, replay, queue)):
+    if all(one is None for one in (audit, predictions, watch, replay, queue, memory)):
         raise CallError(
             "Name what to erase the subject from: --audit FOLDER, --predictions FOLDER, --watch FILE, --replay FILE, "
-            "--queue FILE, or several."
+            "--queue FILE, --memory FILE, or several."
         )
     if not subject.strip():
         raise CallError("--subject is empty. Name who is erased, as the requests or messages named the person.")
-    for flag, path in (("--audit", audit), ("--replay", replay)):
+    for flag, path in (("--audit", audit), ("--replay", replay), ("--memory", memory)):
         if path is not None and URL_SIGN in str(path):  # It is not repeated: a password may stand in it.
             raise CallError(
                 f"{flag} takes a path, and the URL of a database was given. Name the folder or file."
@@ -77,9 +85,16 @@ def erase(
     n_predictions = None if predictions is None else erase_subject(predictions, subject)
     n_messages = None if watch is None else erase_watched(watch, subject)
     n_replayed = None if replay is None else erase_replayed(replay, subject)
+    n_turns = None if memory is None else erase_remembered(memory, subject)
     was_known = None if audit is None else _forget(audit, subject, n_predictions)
     if as_json:
-        facts = {"predictions": n_predictions, "messages": n_messages, "replayed": n_replayed, "queue": n_rows}
+        facts = {
+            "predictions": n_predictions,
+            "messages": n_messages,
+            "replayed": n_replayed,
+            "queue": n_rows,
+            "memory": n_turns,
+        }
         print_json({**facts, "was_in_audit": was_known})
         return
     say = spoken()
@@ -95,6 +110,9 @@ def erase(
     if replay is not None:
         done = say("erased in {folder}: {n} row(s|)", folder=replay, n=count(n_replayed or 0))
         print_line(done if n_replayed else say("nothing of the subject in {folder}", folder=replay))
+    if memory is not None:
+        done = say("erased in {folder}: {n} turn(s|)", folder=memory, n=count(n_turns or 0))
+        print_line(done if n_turns else say("nothing of the subject in {folder}", folder=memory))
     if audit is not None:
         done = say(
             "erased in {folder}: what leads from the lines of the audit log to the subject", folder=audit

@@ -1,24 +1,29 @@
-"""`metier reply`: what a conversation with pictures is answered, after the nearest cases."""
+"""`metier reply`: what a conversation is answered, after the nearest cases with pictures, or by a model that writes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.text import Text
 
+from metier.bundles import Bundle, load_bundle
+from metier.bundles.output_filter import filtered
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, print_json
 from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.loaded_dialogue import loaded_dialogue
+from metier.cli.memory_options import AskedMemory, asked_memory, memory_options
 from metier.cli.speech import lang_option, spoken
 from metier.dialogue.image_dialogue import Language, Reply
+from metier.dialogue.memory import remembering
 from metier.dialogue.messages import Message, read_messages
 from metier.errors import UnreadableFileError
 from metier.given_files import FileFaultError, given_json
 from metier.image.picture import Picture
 from metier.machine import usable_cores
+from metier.tasks.answers.written_text import WrittenText
 
 
 @click.command(
@@ -29,10 +34,10 @@ from metier.machine import usable_cores
 @click.argument("text_asked", metavar="[TEXT]", required=False, default="")
 @click.option(
     "--cases",
-    required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Rows with a picture, what was asked and what was answered, which the search was trained on.",
+    help="Rows with a picture, what was asked and what was answered, which the search was trained on. Without them a "
+    "model that writes replies.",
 )
 @click.option(
     "--image",
@@ -49,6 +54,9 @@ from metier.machine import usable_cores
     type=click.Path(path_type=Path),
     help="JSON list of the messages before, in the form of chat completions (role, content).",
 )
+@click.option("--conversation", metavar="NAME", help="Go on with this conversation of --memory.")
+@click.option("--subject", metavar="NAME", help="Whom it is with, to erase it by.")
+@memory_options
 @dialogue_options
 @filter_options
 @click.option(
@@ -64,9 +72,14 @@ def reply(
     *,
     bundle: Path,
     text_asked: str,
-    cases: Path,
+    cases: Path | None,
     images: tuple[Path, ...],
     history: Path | None,
+    conversation: str | None,
+    subject: str | None,
+    memory: Path | None,
+    memory_texts: Literal["masked", "plain"] | None,
+    memory_days: int | None,
     language: Language,
     filters: bool,
     filter_words: tuple[Path, ...],
@@ -80,12 +93,69 @@ def reply(
 
     The search is a run of the task retrieval in which texts find pictures. The reply is the answer of the nearest case,
     with the case cited; where none is near enough it says so, and a person should answer.
+
+    Without --cases a run of the task generation writes the reply. With --memory it remembers each conversation by its name:
+    the newest turns are read whole, then older lines that are most like what was said last, then a summary of the rest.
     """
     messages = _messages(text_asked, images, history)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)
+    remembered = asked_memory(memory, memory_texts, memory_days)
+    if cases is None:
+        _check_writer(images, of_dialogue)
+        named = {"conversation": conversation, "subject": subject}
+        item = _item(messages, named, remembered)
+        model = load_bundle(bundle, threads=usable_cores())
+        model = model if judge is None else filtered(model, judge)
+        model = model if remembered is None else remembering(model, remembered.opened())
+        _write(model, item, as_json=as_json)
+        return
+    if remembered is not None:
+        raise click.UsageError("--memory is for a model that writes, and --cases for a search. Leave one out.")
     dialogue = loaded_dialogue(bundle, cases, judge=judge, threads=usable_cores(), **of_dialogue)
     found = dialogue.reply(messages, language=language)
     print_json(found.as_dict()) if as_json else _print(found)
+
+
+def _check_writer(images: Sequence[Path], of_dialogue: Mapping[str, Any]) -> None:
+    """Refuse what only a search with its cases can use."""
+    idle = [f"--{name}" for name in ("labeller", "writer", "text") if of_dialogue[name] is not None]
+    idle += ["--role"] if of_dialogue["roles"] else []
+    idle += ["--image"] if images else []
+    if idle:
+        raise click.UsageError(
+            f"{', '.join(idle)} would do nothing without --cases. Leave that out, or give --cases."
+        )
+
+
+def _item(
+    messages: Sequence[Message], named: Mapping[str, str | None], remembered: AskedMemory | None
+) -> dict[str, Any]:
+    """Give the question to a model that writes, with the name of its conversation where it has a memory."""
+    given = {name: value for name, value in named.items() if value is not None}
+    if remembered is None and given:
+        flags = ", ".join(f"--{name}" for name in given)
+        raise click.UsageError(
+            f"{flags} would do nothing without --memory. Leave that out, or give --memory FILE."
+        )
+    if remembered is not None and "conversation" not in given:
+        raise click.UsageError("--memory needs the name of the conversation. Add --conversation NAME.")
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    return {"messages": turns, **given}
+
+
+def _write(model: Bundle, item: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what a model writes to a conversation, or to the one text where it knows no conversations."""
+    if not isinstance(model.answer_kind, WrittenText) or "passage" in model.input_keys:
+        raise click.UsageError(
+            f"{model.name} answers the task {model.task.name} and writes no replies. Give a run of the task generation, or "
+            "--cases with a search of pictures."
+        )
+    answers = model.answered([item])
+    record = answers.record(0)
+    if as_json:
+        print_json(record)
+    else:
+        answer_console().print(Text(str(record["text"])), soft_wrap=True)
 
 
 def _messages(text: str, images: tuple[Path, ...], history: Path | None) -> list[Message]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, Literal, NoReturn, get_args
 
 import click
 
@@ -17,6 +17,7 @@ from metier.cli.console import count, print_json, progress_console, size
 from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.guard_options import check_with, guard_options
+from metier.cli.memory_options import asked_memory, memory_options
 from metier.cli.on_ray import on_option, part_on_ray, scaling_of, scaling_options
 from metier.cli.prediction_log_options import asked_predictions, asked_reviews, prediction_log_options
 from metier.cli.served import Loading, loads_of
@@ -107,6 +108,7 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 @guard_options
 @_limits
 @prediction_log_options
+@memory_options
 @click.option(
     "--access-log",
     type=click.Choice(get_args(AccessForm)),
@@ -164,6 +166,9 @@ def serve(  # One parameter an option, as click hands them over.
     log_database: str | None,
     log_texts: TextPolicy,
     log_days: int | None,
+    memory: Path | None,
+    memory_texts: Literal["masked", "plain"] | None,
+    memory_days: int | None,
     review: Path | None,
     place: str | None,
     replicas: str | None,
@@ -176,6 +181,8 @@ def serve(  # One parameter an option, as click hands them over.
     server-sent events. Several bundles are served by name (NAME=BUNDLE), and of a registry the versions that its aliases
     point to; requests name one in "model". With --cases a search of pictures replies to conversations at POST
     /v1/chat/completions.
+    With --memory a model that writes goes on with the "conversation" that a request names: what was said before is kept in
+    the file and read again within the model's context.
     /docs lets you try it in a browser; /healthz, /readyz and /metrics are for monitoring. The log
     names each request by its X-Request-ID and holds nothing of what was asked. SIGTERM or Ctrl-C stops the service once
     the running requests are answered; new ones get 503 meanwhile.
@@ -185,7 +192,13 @@ def serve(  # One parameter an option, as click hands them over.
     check_guards(guards, host, without_keys=without_keys)
     check_with(guards, log_texts=log_texts, cases=cases)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)
-    load = _loads(bundles, registry, database, Loading(judge, guards.mask, guards.trusted_keys))
+    remembered = asked_memory(memory, memory_texts, memory_days)
+    if remembered is not None and limits["cache_entries"]:
+        raise click.UsageError(
+            "--cache would give old replies to a conversation that has gone on. Leave it out."
+        )
+    how = Loading(judge, guards.mask, guards.trusted_keys, remembered)
+    load = _loads(bundles, registry, database, how)
     kept = asked_predictions(log_predictions, log_database, log_texts, log_days)
     settings = ServingSettings.model_validate(
         {
@@ -199,7 +212,7 @@ def serve(  # One parameter an option, as click hands them over.
         }
     )
     show_logs(access_log)
-    of_one = (cases, registry, log_predictions, guards.audit, guards.with_tls)
+    of_one = (cases, registry, log_predictions, memory, guards.audit, guards.with_tls)
     scaling = scaling_of(place, replicas, in_flight, is_plain=not any(of_one) and workers == 1)
     if scaling is not None:
         part_on_ray("metier.cli.served_on_ray:serve_on_ray")(load, settings, scaling, host=host, port=port)
@@ -207,6 +220,10 @@ def serve(  # One parameter an option, as click hands them over.
     of_dialogue = {"labeller": labeller, "writer": writer, "text": text, "role": roles or None}
     idle = [f"--{name}" for name, value in of_dialogue.items() if value is not None]
     if cases is not None:
+        if remembered is not None:
+            raise click.UsageError(
+                "--memory is for models that write, and --cases for a search. Leave one out."
+            )
         if registry is not None or isinstance(load, Mapping):
             raise click.UsageError("--cases is of one search of pictures. Serve that alone, without a name.")
         # Found late: reading rows takes packages that no other service waits for.

@@ -8,6 +8,8 @@ from pathlib import Path
 from metier.bundles import Bundle, load_bundle, resolve_bundle
 from metier.bundles.output_filter import OutputFilter, filtered
 from metier.bundles.signing import check_signature
+from metier.cli.memory_options import AskedMemory
+from metier.dialogue.memory import remembering
 from metier.errors import CallError
 from metier.registry.names import check_name
 from metier.serving.guards.masking import masked_bundle
@@ -27,11 +29,14 @@ class Loading:
         For personal data; None: as the bundle says.
     trusted_keys : Path or None
         A bundle has to be signed by one of these keys.
+    memory : AskedMemory or None
+        What conversations are remembered in.
     """
 
     judge: OutputFilter | None = None
     mask: MaskPolicy | None = None
     trusted_keys: Path | None = None
+    memory: AskedMemory | None = None
 
 
 AS_IT_IS = Loading()
@@ -74,7 +79,8 @@ def load_served(folder: Path, how: Loading = AS_IT_IS) -> Bundle:
         check_signature(folder, how.trusted_keys)
     loaded = load_bundle(folder, threads=1)
     loaded = loaded if how.judge is None else filtered(loaded, how.judge)
-    return masked_bundle(loaded) if (how.mask or loaded.manifest.mask) == "input" else loaded
+    loaded = masked_bundle(loaded) if (how.mask or loaded.manifest.mask) == "input" else loaded
+    return loaded if how.memory is None else remembering(loaded, how.memory.opened())
 
 
 def _is_named(given: str) -> bool:

@@ -53,6 +53,7 @@ MetierError
 ├── PredictionLogError           a store of predictions that cannot be used          exit 1
 ├── QueueError                   a queue of rows to be labelled that cannot be used  exit 1
 ├── SourceError                  a source of messages that cannot be reached or read  exit 1
+├── ConversationStoreError       a memory of conversations that cannot be used      exit 1
 ├── WatchStoreError              a store of watched messages that cannot be used     exit 1
 ├── ReplayStoreError         a store of rows to be learned again that cannot be used exit 1
 ├── InUseError                   another process works on the same run or file       exit 1
@@ -67,6 +68,7 @@ from metier.errors.base import (
     CallError,
     CompressionError,
     ConversationError,
+    ConversationStoreError,
     EndpointError,
     InterruptedRunError,
     InUseError,
@@ -140,6 +142,7 @@ __all__ = [
     "CallError",
     "CompressionError",
     "ConversationError",
+    "ConversationStoreError",
     "DataError",
     "EmptyDataError",
     "EndpointError",

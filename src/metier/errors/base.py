@@ -47,6 +47,12 @@ class WatchStoreError(MetierError):
     code = "watch_store"
 
 
+class ConversationStoreError(MetierError):
+    """A memory of conversations that cannot be used."""
+
+    code = "memory"
+
+
 class QueueError(MetierError):
     """A queue of rows to be labelled that cannot be used."""
 

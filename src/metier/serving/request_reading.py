@@ -251,6 +251,8 @@ def _question_fields(request: PredictRequest, kind: InputKind) -> Questions:
         )
         raise RefusalError(422, "bad_request", message, field="stream")
     if not lists:
+        if request.subject is not None and "subject" in kind.optional_keys:
+            own = {"subject": request.subject, **own}  # A memory erases by it.
         item = own["text"] if set(own) == {"text"} and takes_texts else own
         return Questions([item], None, request.top, request.stream, request.subject)
     [(name, items)] = lists.items()

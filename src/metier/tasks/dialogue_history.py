@@ -15,6 +15,7 @@ from metier.text.bm25 import Bm25
 from metier.text.segmentation import split_sentences
 
 __all__ = [
+    "NOTES",
     "TEXT_HEADING",
     "TURNS_HEADING",
     "Message",
@@ -23,11 +24,15 @@ __all__ = [
     "fit_lines",
     "fit_passage",
     "fit_text",
+    "nearest_lines",
+    "newest_turns",
 ]
 
 Message = Mapping[str, str]
 TURNS_HEADING = "Earlier in this conversation:"
 TEXT_HEADING = "From earlier in this message:"
+# What begins a system message that only tells of earlier turns: an instruction stands before it, not in its place.
+NOTES = (TURNS_HEADING, "What was said earlier:", "对话前文：", "前文摘要：")
 # Share of the context that is reserved for lines from before the newest turns.
 RETRIEVED_FRACTION = 0.25
 # Characters of a line that is retrieved: a pasted log or table has no sentences of its own.
@@ -66,7 +71,7 @@ def fit_history(
     # The last message comes first in every sense: it may take what the older turns would have had.
     last = turns[-1] | {"content": fit_text(turns[-1]["content"], room=left - TOKENS_AROUND, cost=cost)}
     left -= cost(last["content"]) + TOKENS_AROUND
-    kept = _newest(turns[:-1], int(left - room * RETRIEVED_FRACTION), cost)
+    kept = newest_turns(turns[:-1], int(left - room * RETRIEVED_FRACTION), cost)
     left -= sum(cost(turn["content"]) + TOKENS_AROUND for turn in turns[len(turns) - 1 - kept : -1])
     older = turns[: len(turns) - 1 - kept]
     lines = [
@@ -74,7 +79,7 @@ def fit_history(
         for turn in older
         for sentence in split_sentences(turn["content"], longest=LONGEST_LINE)
     ]
-    retrieved = _retrieve(lines, last["content"], left - cost(TURNS_HEADING), cost)
+    retrieved = nearest_lines(lines, last["content"], left - cost(TURNS_HEADING), cost)
     notes = "\n".join([TURNS_HEADING, *retrieved]) if retrieved else ""
     shown = "\n\n".join(part for part in (system, notes) if part)
     newest = [*turns[len(turns) - 1 - kept : -1], last]
@@ -86,7 +91,7 @@ def fit_text(text: str, *, room: int, cost: Callable[[str], int]) -> str:
     if cost(text) <= room:
         return text
     sentences = split_sentences(text, longest=LONGEST_LINE)
-    kept = _newest(
+    kept = newest_turns(
         [{"content": sentence} for sentence in sentences], int(room * (1 - RETRIEVED_FRACTION)), cost
     )
     if (
@@ -96,7 +101,7 @@ def fit_text(text: str, *, room: int, cost: Callable[[str], int]) -> str:
     newest = sentences[len(sentences) - kept :]
     used = sum(cost(sentence) + TOKENS_AROUND for sentence in newest)
     query = sentences[-1]  # What is wanted of a pasted text mostly stands at its end.
-    retrieved = _retrieve(sentences[: len(sentences) - kept], query, room - used - cost(TEXT_HEADING), cost)
+    retrieved = nearest_lines(sentences[: len(sentences) - kept], query, room - used - cost(TEXT_HEADING), cost)
     return "\n".join([TEXT_HEADING, *retrieved, "", *newest] if retrieved else newest)
 
 
@@ -118,11 +123,11 @@ def fit_passage(passage: str, question: str, *, room: int, cost: Callable[[str],
     if cost(passage) <= room:
         return passage
     sentences = split_sentences(passage, longest=LONGEST_LINE)
-    return "\n".join(_retrieve(sentences, question, room, cost))
+    return "\n".join(nearest_lines(sentences, question, room, cost))
 
 
-def _newest(turns: Sequence[Message], room: int, cost: Callable[[str], int]) -> int:
-    """How many of the last turns fit, an even number of them where roles must alternate."""
+def newest_turns(turns: Sequence[Message], room: int, cost: Callable[[str], int]) -> int:
+    """Give how many of the last turns fit, an even number of them where roles must alternate."""
     kept, used = 0, 0
     for turn in reversed(turns):
         used += cost(turn["content"]) + TOKENS_AROUND
@@ -133,8 +138,8 @@ def _newest(turns: Sequence[Message], room: int, cost: Callable[[str], int]) -> 
     return kept - kept % 2 if turns and "role" in turns[0] else kept
 
 
-def _retrieve(lines: Sequence[str], query: str, room: int, cost: Callable[[str], int]) -> list[str]:
-    """The lines most like the query that fit, in their order; of equals the newer."""
+def nearest_lines(lines: Sequence[str], query: str, room: int, cost: Callable[[str], int]) -> list[str]:
+    """Give the lines most like the query that fit, in their order; of equals the newer."""
     if not lines:
         return []
     scores = Bm25().fit(lines).scores(query)

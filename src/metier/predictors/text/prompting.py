@@ -25,7 +25,7 @@ from tokenizers import Tokenizer
 
 from metier.errors import BundleError
 from metier.features.sentence_ranks import gap_between, join_sentences, shorten
-from metier.tasks.dialogue_history import fit_history, fit_lines, fit_passage
+from metier.tasks.dialogue_history import NOTES, fit_history, fit_lines, fit_passage
 from metier.tasks.inputs.conversation import Item, is_question
 from metier.tasks.text_kinds import TEXT_KINDS
 from metier.text import has_han
@@ -227,6 +227,9 @@ class Prompts:
         instruction = self.settings.instruction
         if instruction and messages[0]["role"] != "system":
             messages = [{"role": "system", "content": instruction}, *messages]
+        elif instruction and messages[0]["content"].startswith(NOTES):
+            told = {"role": "system", "content": f"{instruction}\n\n{messages[0]['content']}"}
+            messages = [told, *messages[1:]]
         empty = [{"role": "user", "content": ""}]
         room = self.settings.room - len(self._ids(empty))
         shown, _ = fit_history(messages, room=max(room, SMALLEST_ROOM), cost=self._cost)
