@@ -158,6 +158,7 @@ def _print_one(found: Evaluation, console: Console, *, verbose: bool) -> None:
     if sentence := _beside_test(facts):
         console.print(Text(f"       {sentence}"), soft_wrap=True)
     print_whole(console, _metrics_table(facts))
+    _print_claims(console, facts["detail"].get("claims"))
     for line in [*_weak_slices(facts), *_confidence(facts)]:
         console.print(Text(line), soft_wrap=True)
     tables = [_labels_table(facts, verbose=verbose), _parts_table(facts)]
@@ -240,6 +241,14 @@ def _slice(one: Mapping[str, Any]) -> str:
         low, high = map(count, one["value"])
         return spoken()("texts of {low} to {high} characters", low=low, high=high)
     return f"{one['column'] or spoken().told(one['by'])} = {one['value']}"
+
+
+def _print_claims(console: Console, claims: Mapping[str, Any] | None) -> None:
+    """Print the first answers that say what their source does not."""
+    for one in (claims or {}).get("examples", [])[:WEAKEST]:
+        said = ", ".join(claim["text"] for claim in one["said"])
+        line = spoken()("row {row} says what its source does not: {said}", row=one["row"], said=said)
+        console.print(Text(line), soft_wrap=True)
 
 
 def _metrics_table(facts: Mapping[str, Any]) -> Table:

@@ -95,7 +95,7 @@ def reply(
     with the case cited; where none is near enough it says so, and a person should answer.
 
     Without --cases a run of the task generation writes the reply. With --memory it remembers each conversation by its name:
-    the newest turns are read whole, then older lines that are most like what was said last, then a summary of the rest.
+    the newest turns are read whole, then the older lines that are most like what was said last.
     """
     messages = _messages(text_asked, images, history)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)

@@ -46,6 +46,35 @@ def worst(page: Page) -> dict[str, Any] | None:
     }
 
 
+def unsupported(page: Page) -> dict[str, Any] | None:
+    """Give the answers that say a number, a name or a quotation that was not asked; None where nothing is looked up."""
+    claims = page.report["detail"].get("claims")
+    if not claims:
+        return None
+    say = page.say
+    finding = say(
+        "{n} of {all} answers say a number, a name or a quotation that their source does not; of the true texts {true} do.",
+        n=written.count(claims["flagged"]),
+        all=written.count(claims["rows"]),
+        true=written.count(claims["true_flagged"]),
+    )
+    limit = say(
+        "What is false in words that the source has is not found: a wrong subject, a lost “not”, a cause for an effect."
+    )
+    columns = [(say("row"), True), (say("what the source does not say"), False), (say("answer"), False)]
+    rows = [
+        [
+            str(one["row"]),
+            ", ".join(claim["text"] for claim in one["said"]),
+            cut(one["text"], LONGEST_TEXT // 4, say),
+        ]
+        for one in claims["examples"]
+    ]
+    title = say("The first of these answers")
+    tables = [{"title": title, "columns": columns, "rows": rows}] if rows else []
+    return {"finding": finding, "sentences": [limit], "pictures": [], "tables": tables}
+
+
 def by_type(page: Page) -> dict[str, Any] | None:
     """Give the figures of each type of span or label, weakest first; None where there are no types."""
     rows = page.report["detail"].get("by_type")

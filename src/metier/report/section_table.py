@@ -1,6 +1,6 @@
 """The sections of the report in their order. A section is added with one file and one row."""
 
-from metier.report.answers import by_type, worst
+from metier.report.answers import by_type, unsupported, worst
 from metier.report.answers_in_detail import confused, labelled, mistaken, reliable
 from metier.report.cascade import cascade_section
 from metier.report.check_findings import check_section
@@ -33,6 +33,7 @@ SECTIONS = (
     Section("evidence", "What answers rest on", evidence_section, "evidence"),
     Section("labels", "Labels", labelled, "labels"),
     Section("worst", "Worst answers", worst, "worst"),
+    Section("claims", "What the source does not say", unsupported),
     Section("types", "Types", by_type, "types"),
     Section("slices", "Where it is weaker", slices_section),
     Section("distribution", "Label distribution", distribution_section),

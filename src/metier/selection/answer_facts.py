@@ -1,5 +1,6 @@
 """Error analysis of the recommended candidate: confusions, and its weakest labels."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from metier.evaluation import (
 from metier.image.picture import Picture
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.scores import Scores
+from metier.text.claims import unsupported_claims
 
 CONFUSED_LABELS = 12
 CONFUSIONS = 20
@@ -50,6 +52,7 @@ def detail_of(name: str, scores: Scores, items: Sequence[Any], tested: Any) -> d
             "kind": "answers",
             "worst": _worst(scores, items, tested),
             "by_type": task.answer.by_type(scores.targets, tested.answers.predicted),
+            "claims": _claims(scores, tested.answers.predicted),
         }
     truth, labels = scores.codes, task.labels
     probabilities = tested.answers.probabilities
@@ -112,6 +115,27 @@ def _worst(scores: Scores, items: Sequence[Any], tested: Any) -> list[dict[str, 
         }
         for row in order
     ]
+
+
+def _claims(scores: Scores, predicted: Sequence[Any]) -> dict[str, Any] | None:
+    """Give which answers say what their source does not, and of how many rows the true text does; None: not looked up."""
+    if scores.sources is None:
+        return None
+    find = functools.partial(unsupported_claims, checks=scores.task.checks)
+    rows = zip(scores.sources, predicted, strict=True)
+    found = [(row, find(source, str(answer))) for row, (source, answer) in enumerate(rows, start=1)]
+    flagged = [(row, claims) for row, claims in found if claims]
+    shown = (scores.task.shown(target) or str(target) for target in scores.targets)
+    true = sum(bool(find(source, text)) for source, text in zip(scores.sources, shown, strict=True))
+    return {
+        "rows": len(found),
+        "flagged": len(flagged),
+        "true_flagged": true,
+        "examples": [
+            {"row": row, "said": [claim.as_dict() for claim in claims], "text": str(predicted[row - 1])}
+            for row, claims in flagged[:MISTAKES]
+        ],
+    }
 
 
 def _confusion_matrix(
