@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metier.bundles import Bundle
+from metier.bundles.claim_check import UNSUPPORTED
 from metier.bundles.output_filter import WITHHELD
 from metier.cli.confidence_rule import ConfidenceRule
 from metier.cli.console import ProgressLines, progress_console
@@ -367,7 +368,9 @@ def with_answers(
         if any(isinstance(value, dict) or (isinstance(value, list) and not keeps_nested) for value in values):
             values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
         parts = kind.nested_columns.get(key) if keeps_nested else None
-        stated = _nested(parts) if parts else pa.string() if key in (NOT_ANSWERED, WITHHELD) else None
+        stated = (
+            _nested(parts) if parts else pa.string() if key in (NOT_ANSWERED, WITHHELD, UNSUPPORTED) else None
+        )
         table = table.append_column(name, pa.array(values, type=stated))
     return table
 

@@ -11,6 +11,7 @@ import click
 from rich.cells import cell_len
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle, resolve_candidate
+from metier.bundles.claim_check import UNSUPPORTED, claim_checked
 from metier.bundles.label_sets import read_label_sets
 from metier.bundles.output_filter import filtered
 from metier.cli.answered_facts import print_facts
@@ -99,6 +100,11 @@ BATCH_LINES = 256
     help="In CSV and TSV, put an apostrophe before cells that a spreadsheet would take for formulas.",
 )
 @filter_options
+@click.option(
+    "--flag-unsupported",
+    is_flag=True,
+    help="Add unsupported to each written text: its numbers, names and quotations that the source does not have.",
+)
 @on_option("Answer a file on a cluster of Ray: that of RAY_ADDRESS, or worker processes here.")
 @click.option(
     "--workers",
@@ -137,6 +143,7 @@ def predict(  # One parameter an option, as click hands them over.
     filter_words: tuple[Path, ...],
     filter_model: Path | None,
     filter_labels: Sequence[str] | None,
+    flag_unsupported: bool,
     place: str | None,
     workers: int | None,
     lang: str | None,
@@ -180,6 +187,11 @@ def predict(  # One parameter an option, as click hands them over.
     cores = threads or (usable_cores() if source else 1)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels, threads=cores)
     model = load_bundle(folder, threads=cores)
+    if flag_unsupported and (stream or place is not None):
+        raise click.UsageError(
+            "--flag-unsupported looks whole texts up, here: it does not go with --stream or --on."
+        )
+    model = claim_checked(model) if flag_unsupported else model
     model = model if judge is None else filtered(model, judge)
     rule = None if label_sets is None else read_label_sets(folder, model.labels).rule(set_kind, label_sets)
     wanted = Wanted(top, _checked(min_confidence, model), safe_csv, rule)
@@ -336,6 +348,11 @@ def _print_lines(
         shown = f"  {text}" if len(texts) > 1 else ""
         padded = answer + " " * (widest - cell_len(answer))
         mark = f"  {_mark(text, model.input_kind)}" if record.get(REVIEW) else ""
+        mark += (
+            f"  {spoken()('not in the source: {said}', said=record[UNSUPPORTED])}"
+            if record.get(UNSUPPORTED)
+            else ""
+        )
         mark += f"  {spoken()('out of scope')}" if record.get("out_of_scope") else ""
         print_line(f"{padded}{sure}  {record['answered_by']}{mark}{shown}")
         if LABEL_SET in record:
