@@ -17,7 +17,7 @@ from metier.cli.console import count, print_json, progress_console, size
 from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.guard_options import check_with, guard_options
-from metier.cli.memory_options import asked_memory, memory_options
+from metier.cli.memory_options import AskedMemory, asked_memory, memory_options
 from metier.cli.on_ray import on_option, part_on_ray, scaling_of, scaling_options
 from metier.cli.prediction_log_options import asked_predictions, asked_reviews, prediction_log_options
 from metier.cli.served import Loading, loads_of
@@ -192,13 +192,8 @@ def serve(  # One parameter an option, as click hands them over.
     check_guards(guards, host, without_keys=without_keys)
     check_with(guards, log_texts=log_texts, cases=cases)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)
-    remembered = asked_memory(memory, memory_texts, memory_days)
-    if remembered is not None and limits["cache_entries"]:
-        raise click.UsageError(
-            "--cache would give old replies to a conversation that has gone on. Leave it out."
-        )
-    how = Loading(judge, guards.mask, guards.trusted_keys, remembered)
-    load = _loads(bundles, registry, database, how)
+    remembered = _memory_of(cases, limits, memory, memory_texts, memory_days)
+    load = _loads(bundles, registry, database, Loading(judge, guards.mask, guards.trusted_keys, remembered))
     kept = asked_predictions(log_predictions, log_database, log_texts, log_days)
     settings = ServingSettings.model_validate(
         {
@@ -251,6 +246,19 @@ def serve(  # One parameter an option, as click hands them over.
         describe=served_facts,
     )
     _end(stopped)
+
+
+def _memory_of(
+    cases: Path | None, limits: Mapping[str, Any], memory: Path | None, *how: Any
+) -> AskedMemory | None:
+    """Give the memory that is asked for; raises `click.UsageError` beside what it does not go with."""
+    if memory is not None and cases is not None:
+        raise click.UsageError("--memory is for models that write, and --cases for a search. Leave one out.")
+    if memory is not None and limits["cache_entries"]:
+        raise click.UsageError(
+            "--cache would give old replies to a conversation that has gone on. Leave it out."
+        )
+    return asked_memory(memory, *how)
 
 
 def _loads(bundles: tuple[str, ...], registry: Path | None, database: str | None, how: Loading) -> Served:
