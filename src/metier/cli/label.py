@@ -14,18 +14,23 @@ from rich.text import Text
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, percentage, print_json
 from metier.cli.label_options import page_options, show_page
+from metier.cli.labelled_spans import labelled_spans
 from metier.cli.shares import Share
 from metier.cli.speech import lang_option, spoken, with_language
 from metier.data import Rows, open_writer, read
 from metier.data.output_files import check_output
 from metier.data.weak_labels import (
     LabelModel,
+    RelationRule,
+    SpanRule,
     Votes,
     apply_rules,
     describe_votes,
     majority_vote,
     read_rules,
+    sort_of_rules,
 )
+from metier.tasks.inputs import MARKED_TEXT
 
 METHODS = ("model", "majority")
 SHOWN_LABELS = 3
@@ -82,7 +87,8 @@ def label(
 ) -> None:
     """Label rows by rules, or row by row on a page of the terminal.
 
-    The rules file lists rules, each with a label and words: any_of, all_of, none_of. Words match as whole words in
+    The rules file lists rules, each with a label and words: any_of, all_of, none_of; or mark with before and after, to
+    mark spans; or between, to label relations by what stands between two entities. Words match as whole words in
     any case, Chinese ones anywhere, and re:… is a regular expression. A label model estimates the accuracy of each rule
     from their agreement, without true labels, and combines the votes into one label and its probability. Rows that no
     rule covers stay unlabelled: metier train --drop-unlabelled removes them.
@@ -100,8 +106,15 @@ def label(
     if out is not None:
         check_output(out, overwrite=overwrite)
     known = read_rules(Path(str(rules)))
-    rows = read(file, text=text, label=label)
-    votes = apply_rules(known, list(rows.texts))
+    sort = sort_of_rules(known)
+    rows = read(file, text=text, label="none" if sort is SpanRule else label)
+    if sort is SpanRule:
+        found = labelled_spans(
+            known, rows, file, out, by_model=method == "model", least=least, overwrite=overwrite
+        )
+        print_json(found) if as_json else _print(found, has_truth=rows.roles.spans is not None)
+        return
+    votes = apply_rules(known, MARKED_TEXT.from_rows(rows) if sort is RelationRule else list(rows.texts))
     model = LabelModel().fit(votes)
     probabilities = model.predict_proba(votes) if method == "model" else majority_vote(votes)
     truth = rows.column("label") if rows.roles.label else None
@@ -166,7 +179,7 @@ def _print(facts: Mapping[str, Any], *, has_truth: bool) -> None:
     console.print(_table(facts["rules"], has_truth=has_truth))
     following = say("add --out labelled.csv to write the rows")
     if facts["out"]:
-        following = with_language(f"metier train {facts['out']} --drop-unlabelled")
+        following = with_language(f"metier train {facts['out']}{facts.get('flag', ' --drop-unlabelled')}")
     console.print(Text(say("next: {command}", command=following)), soft_wrap=True)
 
 

@@ -18,14 +18,21 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
+from metier.data.weak_labels.marked_rules import (
+    MARKED,
+    RelationRule,
+    SpanRule,
+    build_marked_rule,
+    compile_pattern,
+    contradictions,
+    sort_of_rules,
+)
 from metier.data.weak_labels.votes import ABSTAINS, Votes
 from metier.errors import CallError, SettingsError
 from metier.given_files import FileFaultError, given_yaml
-from metier.text import has_han
 
 # From a text to a label, or None to abstain.
 LabellingFunction = Callable[[str], str | None]
-REGEX = "re:"
 
 
 @runtime_checkable
@@ -82,7 +89,10 @@ class Rule:
         return self.label if applies else None
 
 
-def read_rules(path: Path) -> list[Rule]:
+AnyRule = Rule | SpanRule | RelationRule
+
+
+def read_rules(path: Path) -> list[AnyRule]:
     """Read rules from YAML.
 
     Raises
@@ -108,7 +118,7 @@ def read_rules(path: Path) -> list[Rule]:
     return build_rules(listed, origin=str(path))
 
 
-def build_rules(listed: Sequence[Any], *, origin: str = "The rules") -> list[Rule]:
+def build_rules(listed: Sequence[Any], *, origin: str = "The rules") -> list[AnyRule]:
     """Turn plain values into rules; raises `SettingsError` with all faults."""
     faults: list[str] = []
     rules = [_build(number, values, faults) for number, values in enumerate(listed, 1)]
@@ -118,13 +128,16 @@ def build_rules(listed: Sequence[Any], *, origin: str = "The rules") -> list[Rul
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]
+    known = [rule for rule in rules if rule is not None]
+    faults += contradictions(known)
     if faults:
         raise SettingsError(faults, origin=origin)
-    return [rule for rule in rules if rule is not None]
+    sort_of_rules(known)
+    return known
 
 
-def apply_rules(rules: Sequence[Rule | LabellingFunction], texts: Sequence[str]) -> Votes:
-    """Apply every rule and function to every text.
+def apply_rules(rules: Sequence[Any], texts: Sequence[Any]) -> Votes:
+    """Apply every rule and function to every text, or to what else they take: a text with two entities.
 
     Raises
     ------
@@ -133,7 +146,7 @@ def apply_rules(rules: Sequence[Rule | LabellingFunction], texts: Sequence[str])
     """
     found = [[rule(text) for rule in rules] for text in texts]
     voted = {label for row in found for label in row if label is not None}
-    labels = tuple(sorted(voted | {rule.label for rule in rules if isinstance(rule, Rule)}))
+    labels = tuple(sorted(voted | {rule.label for rule in rules if isinstance(rule, Rule | RelationRule)}))
     if not voted:
         raise CallError(
             f"None of the {len(rules)} rules applies to any of the {len(texts):,} texts. "
@@ -151,11 +164,13 @@ def _name_of(rule: Rule | LabellingFunction, number: int) -> str:
     return rule.__name__ if isinstance(rule, Function) else str(number)
 
 
-def _build(number: int, values: Any, faults: list[str]) -> Rule | None:
+def _build(number: int, values: Any, faults: list[str]) -> AnyRule | None:
     where = f"rule {number}"
     if not isinstance(values, dict):
         faults.append(f"{where}: expected a label and conditions, found {values!r}")
         return None
+    if any(key in values for key in MARKED):
+        return build_marked_rule(number, values, faults)
     try:
         written = _Written(**values)
     except ValidationError as error:
@@ -167,22 +182,7 @@ def _build(number: int, values: Any, faults: list[str]) -> Rule | None:
     if not written.any_of and not written.all_of:
         faults.append(f"{where}: it has neither any_of nor all_of, so it would apply to every text")
     conditions = {
-        name: tuple(_compile(pattern, f"{where}, {name}", faults) for pattern in patterns)
+        name: tuple(compile_pattern(pattern, f"{where}, {name}", faults) for pattern in patterns)
         for name, patterns in written.model_dump(include={"any_of", "all_of", "none_of"}).items()
     }
     return Rule(written.name or f"{number}: {written.label}", written.label, **conditions)
-
-
-def _compile(written: str, where: str, faults: list[str]) -> re.Pattern[str]:
-    if written.startswith(REGEX):
-        try:
-            return re.compile(written.removeprefix(REGEX), re.IGNORECASE)
-        except re.error as error:
-            faults.append(f"{where}: {written!r} is not a regular expression ({error})")
-            return re.compile("(?!)")
-    if not written.strip():
-        faults.append(f"{where}: an empty word is in every text")
-    escaped = r"\s+".join(map(re.escape, written.split()))
-    # Chinese has no spaces, so there are no word boundaries to match.
-    edges = ("", "") if has_han(written) else (r"(?<!\w)", r"(?!\w)")
-    return re.compile(f"{edges[0]}{escaped}{edges[1]}", re.IGNORECASE)
