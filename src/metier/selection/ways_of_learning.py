@@ -82,9 +82,9 @@ def _augmented(task: str, row: TaskRow) -> list[str]:
 
 
 # What methods state themselves counts, whatever reason a kind gives: a method may have found a way.
-OWN_METHODS = ("few_shot", "zero_shot", "in_context")
+OWN_METHODS = ("few_shot", "zero_shot", "in_context", "soup")
 _TAKES: Mapping[str, Callable[[str, TaskRow], list[str]]] = {
-    **{way: _named(way) for way in (*OWN_METHODS, "soup")},
+    **{way: _named(way) for way in OWN_METHODS},
     **{way: _by_unlabelled(way) for way in ("self_training", "pretraining", "consistency")},
     "weak_labels": _softly,
     "distillation": lambda task, row: list(row.students),

@@ -62,10 +62,19 @@ ASKED: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# What would make sense and is not built: said, not passed over.
+NOT_BUILT = {
+    "soup": "soup.v1 averages encoders of single labels; soups of other encoders are not built yet.",
+    "few_shot": "No few-shot method of this task is built yet.",
+    "zero_shot": "No zero-shot method of this task is built yet.",
+    "in_context": "No method that learns from examples in a prompt is built for this task yet.",
+}
+
+
 def why_not(way: str, task: str) -> str | None:
     """Give the sentence that says why a way of learning makes no sense for a task; None: there is none."""
     row = known_task(task)
-    return row.why_not.get(way) or ANSWERS[row.answer].why_not.get(way)
+    return row.why_not.get(way) or ANSWERS[row.answer].why_not.get(way) or NOT_BUILT.get(way)
 
 
 def no_way(flag: str, task: str) -> str:
