@@ -4,7 +4,7 @@
     python scripts/ways.py --data FOLDER [--few 200]    measures self-training of linear methods and taggers
     python scripts/ways.py --data FOLDER --encoders     and pretraining and consistency of encoders: hours
 
-FOLDER holds `uner_zh_gsd` and `wnut17` (spans), `semeval2010_task8` (relations) and `short_answers_scientsbank` (grades).
+FOLDER holds `uner_zh_gsd` and `wnut17` (spans) and `semeval2010_task8` (relations).
 Of the training rows some are labelled, as few as `--few` says; the others are the unlabelled ones. The test rows are
 answered by the taught method and by its counterpart; the difference has a 95 % interval by paired bootstrap.
 """
@@ -29,7 +29,6 @@ SETS = (
     ("uner_zh_gsd", "train.conll", "test.conll", "ner", {}),
     ("wnut17", "train.conll", "test.conll", "ner", {}),
     ("semeval2010_task8", "train.jsonl", "test.jsonl", "relation", {}),
-    ("short_answers_scientsbank", "train.csv", "test_unseen_answers.csv", "ordinal", {}),
 )
 MOST_UNLABELLED, MOST_ASKED = 2000, 800
 
