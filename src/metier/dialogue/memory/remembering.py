@@ -80,7 +80,7 @@ class Remembering:
     def predict(self, items: Sequence[Any], /) -> RecordAnswers:
         """Answer, going on with the conversations that items name."""
         if not any(_is_remembered(item) for item in items):
-            answers: Any = self.inner.predict(items)
+            answers: RecordAnswers = self.inner.predict(items)  # type: ignore[assignment]  # As all that write give.
             return answers
         batches = [self._one(item) for item in items]
         joined: RecordAnswers = one_batch(batches)
@@ -95,11 +95,11 @@ class Remembering:
 
     def _one(self, item: Any) -> RecordAnswers:
         if not _is_remembered(item):
-            plain: Any = self.inner.predict([item])
+            plain: RecordAnswers = self.inner.predict([item])  # type: ignore[assignment]  # As all that write give.
             return plain
-        answers: Any = self.inner.predict([self.recalled(item)])
+        answers: RecordAnswers = self.inner.predict([self.recalled(item)])  # type: ignore[assignment]  # As above.
         self._keep(item, str(answers.predicted[0]))
-        return answers  # type: ignore[no-any-return]  # What writes gives records.
+        return answers
 
     def _keep(self, item: Mapping[str, Any], reply: str) -> None:
         """Keep what was new, and the reply to it."""
