@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--validation", type=int, default=VALIDATION, help="Validation rows, at most.")
     parser.add_argument("--runs", type=Path, default=PROJECT / "runs" / "writers")
     parser.add_argument("--settings", type=json.loads, default={}, help="Of the writer, as JSON.")
+    parser.add_argument("--baselines-only", action="store_true", help="Where no base here knows the language.")
     options = parser.parse_args()
     for name in options.only.split(","):
         folder = options.runs / f"{name}-{options.budget}"
@@ -72,13 +73,13 @@ def run(name: str, folder: Path, options: argparse.Namespace) -> None:
             validation=drawn(chosen, options.validation),
             test=drawn(asked, options.test),
             budget=options.budget,
-            candidates=[*BASELINES[name], WRITER],
+            candidates=[*BASELINES[name], *([] if options.baselines_only else [WRITER])],
             run=folder,
             overwrite=True,
             listener=listener,
             settings={
                 "refit": False,
-                "methods": {WRITER: options.settings},
+                "methods": {} if options.baselines_only else {WRITER: options.settings},
                 **({"threads": options.threads} if options.threads else {}),
             },
         )
@@ -176,9 +177,12 @@ def _signed(found: Any) -> str:
 
 def taken(report: dict[str, Any]) -> str:
     """How the writer was trained, or why it was not."""
-    [one] = [candidate for candidate in report["candidates"] if candidate["name"] == WRITER]
+    own = [candidate for candidate in report["candidates"] if candidate["name"] == WRITER]
     minutes = f"{report['seconds'] / 60:.1f} of {report['budget_seconds'] / 60:g} min"
     spent = f"{minutes}, {report['settings']['threads']} threads"
+    if not own:
+        return f"{spent}; recommended: {report['recommended']}"
+    one = own[0]
     if one["status"] != "trained":
         return f"{spent}; the writer did not run: {one['why']}"
     facts = {name: one[name] for name in ("train_seconds", "latency_ms", "fraction", "facts") if name in one}
