@@ -213,18 +213,14 @@ def serve(  # One parameter an option, as click hands them over.
         part_on_ray("metier.cli.served_on_ray:serve_on_ray")(load, settings, scaling, host=host, port=port)
         return
     of_dialogue = {"labeller": labeller, "writer": writer, "text": text, "role": roles or None}
-    idle = [f"--{name}" for name, value in of_dialogue.items() if value is not None]
-    if cases is not None:
-        if remembered is not None:
-            raise click.UsageError(
-                "--memory is for models that write, and --cases for a search. Leave one out."
-            )
-        if registry is not None or isinstance(load, Mapping):
-            raise click.UsageError("--cases is of one search of pictures. Serve that alone, without a name.")
+    if cases is None:
+        _check_idle(of_dialogue)
+    else:
+        searched = _check_one_search(load, bundles, registry, remembered)
         # Found late: reading rows takes packages that no other service waits for.
         load = functools.partial(
             pkgutil.resolve_name("metier.cli.loaded_dialogue:loaded_dialogue"),
-            resolve_bundle(bundles[0]),
+            searched,
             cases,
             labeller=labeller,
             writer=writer,
@@ -232,10 +228,6 @@ def serve(  # One parameter an option, as click hands them over.
             text=text,
             roles=roles,
             judge=judge,
-        )
-    elif idle:
-        raise click.UsageError(
-            f"{', '.join(idle)} would do nothing without --cases. Leave that out, or give --cases."
         )
     stopped = run_server(
         load,
@@ -246,6 +238,24 @@ def serve(  # One parameter an option, as click hands them over.
         describe=served_facts,
     )
     _end(stopped)
+
+
+def _check_idle(of_dialogue: Mapping[str, Any]) -> None:
+    """Refuse options of a search of pictures where none is served."""
+    idle = [f"--{name}" for name, value in of_dialogue.items() if value is not None]
+    if idle:
+        raise click.UsageError(
+            f"{', '.join(idle)} would do nothing without --cases. Leave that out, or give --cases."
+        )
+
+
+def _check_one_search(load: Any, bundles: tuple[str, ...], registry: Path | None, memory: Any) -> Path:
+    """Give the one bundle that searches pictures; refuse what goes with models that write or with several."""
+    if memory is not None:
+        raise click.UsageError("--memory is for models that write, and --cases for a search. Leave one out.")
+    if registry is not None or isinstance(load, Mapping):
+        raise click.UsageError("--cases is of one search of pictures. Serve that alone, without a name.")
+    return resolve_bundle(bundles[0])
 
 
 def _memory_of(

@@ -214,7 +214,9 @@ def _learned_pairs(
 
     Where every such pair has one, what has none is shown by the pairs that the rules leave out.
     """
-    related, unrelated, beyond = [], [], []
+    related: list[tuple[Any, str]] = []
+    unrelated: list[tuple[Any, str]] = []
+    beyond: list[tuple[Any, str]] = []
     for text, row in zip(examples.items, examples.truth, strict=True):
         stated = {(head, tail): label for head, tail, label in reversed(row["relations"])}
         within = set(rules.pairs(row["spans"]))

@@ -127,15 +127,7 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     phase = begun.clock.phase
     with phase("planning"):
         plan = Planner(builder, splits, begun.clock, listener).plan()
-    task_notes = decisions.notes
-    items, targets = decisions.task.items(splits.train), decisions.task.targets(splits.train)
-    reasons = reasons_of(plan.candidates, items, targets, language=decisions.language)
-    left = begun.clock.left_seconds - begun.clock.closing_seconds
-    _announce(
-        comparison,
-        [*task_notes, f"plan   {plan.sentence}", *plan.parts, *reasons, *foreseen(plan, settings, left)],
-    )
-    run.write_text(SETTINGS_FILE, settings_text(settings, plan.methods))
+    planned = _announce_plan(comparison, plan, begun)
     comparison.train_candidates(plan)
     with phase("out-of-fold answers"):
         comparison.answer_folds(plan.methods)
@@ -159,12 +151,26 @@ def finish(run: RunFolder, begun: Begun) -> Run:
         study.train(recommendation.name, closing=comparison.closing_seconds)
     comparison.fitter.close()
     report = _judged(comparison, recommendation, begun, study)
-    notes = (*task_notes, *begun.prepared.notes, *splits.notes, *reasons, *unanswered, *gained)
+    notes = (*decisions.notes, *begun.prepared.notes, *splits.notes, *planned, *unanswered, *gained)
     report["data"]["notes"] += [*notes, *scoping.notes]
     with phase("what is out of scope"):
         _tell_scope(scoping, report, splits.test, comparison)
     close_trackers(trackers, report)
     return _close(comparison, report, recommendation)
+
+
+def _announce_plan(comparison: Comparison, plan: Plan, begun: Begun) -> list[str]:
+    """Say what is going to run, write the settings down, and give the reasons that go into the report too."""
+    decisions, settings, train = begun.decisions, begun.settings, begun.prepared.splits.train
+    items, targets = decisions.task.items(train), decisions.task.targets(train)
+    reasons = reasons_of(plan.candidates, items, targets, language=decisions.language)
+    left = begun.clock.left_seconds - begun.clock.closing_seconds
+    _announce(
+        comparison,
+        [*decisions.notes, f"plan   {plan.sentence}", *plan.parts, *reasons, *foreseen(plan, settings, left)],
+    )
+    comparison.run.write_text(SETTINGS_FILE, settings_text(settings, plan.methods))
+    return reasons
 
 
 def _with_bases(run: RunFolder, begun: Begun, listener: Listener) -> Begun:

@@ -12,6 +12,7 @@ from metier.selection.rows.augmenting import AugmentationBase, augment_splits
 from metier.selection.rows.balancing import balance_splits
 from metier.selection.rows.unlabelled import read_unlabelled
 from metier.selection.settings import ROLES, TrainSettings
+from metier.tasks.task import Task
 from metier.text import LanguageMix
 
 
@@ -86,6 +87,11 @@ class Decided(Protocol):
     @property
     def base(self) -> str:
         """Name of the base that methods stand on."""
+        ...
+
+    @property
+    def task(self) -> Task:
+        """What is to be predicted."""
         ...
 
 
