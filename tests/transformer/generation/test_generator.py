@@ -334,7 +334,9 @@ def test_bases_that_are_not_there_say_what_to_do(tmp_path, tiny_base):
 
 def test_the_graph_gives_the_models_own_probabilities(learned, talk, tmp_path):
     """Against transformers, token by token, with and without what was read before."""
-    learned.export(tmp_path)
+    exact = copy.copy(learned)
+    exact.precision = "fp32"  # Of 8 bits, where they were measured faster, the loss is another one.
+    exact.export(tmp_path)
     predictor = OnnxGenerationPredictor.load(tmp_path)
     model, encoding = learned.predictor_.model, learned._encoding_
     rows, _ = encoding.rows(check_texts(*talk))
