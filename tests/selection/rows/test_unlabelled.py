@@ -134,9 +134,9 @@ def test_bad_input_is_reported_before_any_work(files, tmp_path):
         CallError, match=r"a pair of texts, and the unlabelled rows of .* have no column text_pair"
     ):
         begin(Sources(pairs, None, None), settings, ignore)
-    written = read([{"text": f"say {n}", "target": f"said {n}"} for n in range(8)], target="target")
-    with pytest.raises(CallError, match=r"for the task generation.*the surest texts are the shortest"):
-        decide(written, settings)
+    triples = read(EXAMPLES / "semeval2010_task8" / "triples.jsonl")
+    with pytest.raises(CallError, match=r"for the task triples.*each part learns this way by itself"):
+        decide(triples, settings)
 
 
 def test_the_language_is_detected_once_and_passed_on(files, tmp_path, monkeypatch):
