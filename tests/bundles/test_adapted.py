@@ -101,6 +101,7 @@ def test_every_task_has_trial_questions_and_a_metric(task):
         "label_set": ["a"],
         "score": 1.5,
         "spans": [[0, 1, "a"]],
+        "triples": {"spans": [[0, 1, "a"]], "relations": []},
     }
     answer = answers.get(TASKS[task].answer, ["a"] if task == "retrieval" else "a")
     model = adapt(lambda items: [answer] * len(items), task=task, labels=LABELS)

@@ -97,6 +97,25 @@ def draw_score(rng):
     return score, lambda quality: score + rng.normal() * (1 - quality)
 
 
+def draw_claims(rng):
+    """A source, and answers that now and then say a number which is not in it."""
+    number = int(rng.integers(100, 500))
+    text = f"They sold {number} cars. {draw_text(rng)[0]}"
+    return text, lambda quality: f"sold {number if rng.random() < quality else number + 500} cars"
+
+
+def draw_triples(rng):
+    n = int(rng.integers(2, 4))
+    spans = [[at * 9, at * 9 + 5, "A"] for at in range(n)]
+    relations = [[0, 1, str(rng.choice(["made by", "part of"]))]]
+
+    def answer(quality):
+        kept = [span if rng.random() < quality else [span[0] + 1, span[1], "B"] for span in spans]
+        return {"spans": kept, "relations": relations if rng.random() < quality else []}
+
+    return {"spans": spans, "relations": relations}, answer
+
+
 def draw_bits(rng):
     return draw_text(rng)[0], lambda quality: float(rng.gamma(4, 1 - quality))
 
@@ -142,6 +161,10 @@ SHAPES = {
     "ndcg": draw_ranking,
     "rouge": draw_text,
     "bits_per": draw_bits,
+    "verbatim_match": draw_relation,
+    "unsupported": draw_claims,
+    "new_words": draw_claims,
+    "triple_": draw_triples,
     "wer": draw_text,
     "cer": draw_text,
     "bleu": draw_text,

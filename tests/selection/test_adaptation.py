@@ -25,10 +25,8 @@ def test_says_before_any_work_that_the_base_has_no_room(rows, small_base):
 def test_says_before_any_work_that_a_method_cannot_be_adapted_so():
     """It was refused after the plan, and the cure that was offered was more time."""
     rows = read([{"text": f"Question {n}? It is long.", "target": f"Answer {n}."} for n in range(12)])
-    settings = check_settings(
-        {"task": "generation", "adaptation": "prefix:16", "candidates": ["lead", "generator"]}
-    )
-    with pytest.raises(SettingsError, match=r"generator\.v1: .*prefix") as caught:
+    settings = check_settings({"task": "generation", "adaptation": "head", "candidates": ["lead", "generator"]})
+    with pytest.raises(SettingsError, match=r"generator\.v1: .*head") as caught:
         decide(rows, settings)
     assert "--budget" not in str(caught.value)
     # A method that stands on no base does not care.

@@ -203,7 +203,7 @@ def test_an_unknown_candidate_is_refused_before_any_work(files, tmp_path):
     "name",
     [
         *("encoder", "tfidf_linear", "soup", "relation_syntax"),
-        *("zero_shot", "prompted", "endpoint", "dictionary_translation"),
+        *("dictionary_translation", "nearest_reply", "reader", "frequent_triples"),
     ],
 )
 def test_a_candidate_of_another_task_is_refused_before_any_work(name, tmp_path):

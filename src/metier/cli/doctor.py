@@ -34,6 +34,7 @@ EXTRAS = {
     "speech": "turns speech into text, and installs the weights of Whisper tiny for English",
     "medical": "reads DICOM files of medical images",
     "nlp": "parses English for the methods that learn from syntax",
+    "knowledge": "reads knowledge in Turtle, RDF/XML and JSON-LD (`metier train --knowledge`)",
     "pandas": "reads pandas tables in Python",
     "excel": "reads and writes Excel workbooks (.xlsx)",
     "ray": "compares candidates on a cluster (`metier train --on ray`)",

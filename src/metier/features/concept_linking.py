@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
-from metier.data.knowledge import KnowledgeGraph
 from metier.features.gazetteer import phrase_key
 from metier.text.tokens import token_offsets
+
+if TYPE_CHECKING:  # What answers needs no reader of graphs, and no Arrow.
+    from metier.data.knowledge import KnowledgeGraph
 
 EXACT, NORMALISED, BY_GRAMS = (
     1.0,
@@ -121,7 +122,7 @@ class ConceptLinker:
         self._words = _Counted([_words(text) for text in self.descriptions])
 
     @classmethod
-    def of(cls, graph: KnowledgeGraph, *, settings: LinkSettings | None = None) -> Self:
+    def of(cls, graph: "KnowledgeGraph", *, settings: LinkSettings | None = None) -> Self:
         """Take the concepts of a graph."""
         concepts = list(graph.concepts.values())
         return cls(
@@ -231,28 +232,30 @@ class _Counted:
                 rows.append(row)
                 columns.append(self._columns.setdefault(feature, len(self._columns)))
                 values.append(1 + np.log(count))
-        shape = (len(bags), max(len(self._columns), 1))
-        matrix = csr_matrix((values, (rows, columns)), shape=shape, dtype=np.float64)
-        in_rows = np.bincount(columns, minlength=shape[1]) if columns else np.zeros(shape[1])
+        width = max(len(self._columns), 1)
+        in_rows = np.bincount(columns, minlength=width) if columns else np.zeros(width)
         self._idf = np.log((1 + len(bags)) / (1 + in_rows)) + 1
-        matrix = matrix.multiply(self._idf[None, :]).tocsr()
-        lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-        self._by_feature = matrix.multiply(1 / np.maximum(lengths, 1e-12)[:, None]).tocsc()
+        order = np.argsort(columns, kind="stable")  # By feature, each feature's bags in order.
+        self._rows = np.array(rows, dtype=np.int64)[order]
+        weights = (np.array(values, dtype=np.float64) * self._idf[np.array(columns, dtype=np.int64)])[order]
+        squares = np.bincount(self._rows, weights=weights**2, minlength=len(bags))
+        self._weights = weights / np.maximum(np.sqrt(squares), 1e-12)[self._rows]
+        self._starts = np.concatenate([[0], np.cumsum(in_rows)]).astype(np.int64)
+        self._n_bags = len(bags)
 
     def similar(self, bag: Counter[str]) -> np.ndarray:
         """Give the cosine of each bag with one more, an ndarray of shape (n_bags,)."""
         known = {self._columns[one]: (1 + np.log(count)) for one, count in bag.items() if one in self._columns}
-        found = np.zeros(self._by_feature.shape[0])
+        found = np.zeros(self._n_bags)
         unknown = sum(count for one, count in bag.items() if one not in self._columns)
         if not known:
             return found
         own = np.array([value * self._idf[column] for column, value in known.items()])
         # What no name has makes the mention longer, so that it is less like any.
         length = np.sqrt((own**2).sum() + unknown * self._idf.max() ** 2)
-        matrix = self._by_feature
         for column, value in zip(known, own, strict=True):
-            rows = slice(matrix.indptr[column], matrix.indptr[column + 1])
-            found[matrix.indices[rows]] += matrix.data[rows] * value / length
+            some = slice(self._starts[column], self._starts[column + 1])
+            found[self._rows[some]] += self._weights[some] * value / length
         return found
 
 

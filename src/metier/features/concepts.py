@@ -9,11 +9,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from metier.data.knowledge import KnowledgeGraph
 from metier.features.gazetteer import Gazetteer, phrase_key
 from metier.text.tokens import token_offsets
+
+if TYPE_CHECKING:  # What answers needs no reader of graphs, and no Arrow.
+    from metier.data.knowledge import KnowledgeGraph
 
 SHORTEST = 3  # Letters of a name that is looked for in texts: "I" and "ER" are more often words than names.
 MOST_ABOVE = 8  # Concepts above one that are told.
@@ -54,7 +56,7 @@ class ConceptFinder:
         self._words = {concept: f"conceptq{number}z" for number, concept in enumerate(ids)}
 
     @classmethod
-    def of(cls, graph: KnowledgeGraph) -> Self:
+    def of(cls, graph: "KnowledgeGraph") -> Self:
         """Take the names, the hierarchy and the relations of a graph."""
         names: dict[str, str] = {}
         for concept in graph.concepts.values():
@@ -120,7 +122,7 @@ class ConceptFinder:
 TYPES = ("head_type", "tail_type")
 
 
-def names_of(graph: KnowledgeGraph) -> Iterator[tuple[str, list[str]]]:
+def names_of(graph: "KnowledgeGraph") -> Iterator[tuple[str, list[str]]]:
     """Give each name of a graph, in the form of `phrase_key`, with all concepts that have it."""
     owners: dict[str, list[str]] = defaultdict(list)
     for concept in graph.concepts.values():
