@@ -146,3 +146,12 @@ def test_a_name_of_two_concepts_is_noted_with_both_lines(tmp_path):
 def test_files_that_are_none_are_refused(tmp_path, name, text, found):
     with pytest.raises((UnreadableFileError, KnowledgeError), match=found):
         read_knowledge(write(tmp_path, name, text))
+
+
+def test_a_table_says_what_stands_above_a_concept(tmp_path):
+    (tmp_path / "symptoms.csv").write_text("id,name,parents\nA,ache,P|Q\nP,pain,\nQ,sign,\n", "utf-8")
+    graph = read_knowledge(tmp_path / "symptoms.csv")
+    assert {one.target for one in graph.concepts["A"].statements} == {"P", "Q"}
+    (tmp_path / "circle.csv").write_text("id,name,parent\nA,a,B\nB,b,A\n", "utf-8")
+    with pytest.raises(KnowledgeError, match=r"circle\.csv, line 2"):
+        read_knowledge(tmp_path / "circle.csv")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from metier.data.knowledge.graph import Alias, Concept, KnowledgeGraph, Statement
+from metier.data.knowledge.graph import PARENTS, Alias, Concept, KnowledgeGraph, Statement
 from metier.data.knowledge.rdf import read_ntriples, read_with_rdflib
 from metier.errors import KnowledgeError, UnreadableFileError
 
@@ -14,6 +14,7 @@ IDS = ("id", "symbol", "code", "编号", "代码")
 NAMES = ("name", "label", "名称")
 ALIASES = ("aliases", "alias", "synonyms", "别名")
 DEFINITIONS = ("definition", "description", "定义", "描述")
+ABOVE = PARENTS | {"parents", "父概念"}  # Columns with the ids of what stands above a concept.
 ENDS = (("head", "relation", "tail"), ("subject", "predicate", "object"), ("头", "关系", "尾"))
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _TAG_OF_LANGUAGE = re.compile(r"^(.*)[:@_]([a-z]{2})$")
@@ -26,7 +27,7 @@ def read_knowledge(source: str | Path, *, repair: bool = False) -> KnowledgeGrap
     ----------
     source : path
         `.obo`; `.nt`; `.ttl`, `.rdf`, `.owl`, `.xml` or `.jsonld` (these by rdflib: `metier[knowledge]`); `.csv` with
-        concepts (id, name, aliases separated by `|`, definition) or with triples (head, relation, tail); or a folder
+        concepts (id, name, aliases and parents separated by `|`, definition) or triples (head, relation, tail); or a folder
         with `entities.csv` and perhaps `relations.csv`.
     repair : bool, default=False
         Whether statements about concepts that are not there are left out.
@@ -114,6 +115,9 @@ def _concept(row: Mapping[str, str], id_column: str, name_column: str, place: st
         if stem in ALIASES or (language is not None and stem in NAMES):
             pieces = (piece.strip() for piece in cell.split("|"))
             concept.aliases += [Alias(piece, language) for piece in pieces if piece]
+        elif column in ABOVE:
+            ids = (piece.strip() for piece in cell.split("|"))
+            concept.statements += [Statement("is_a", one, place) for one in ids if one]
         elif column not in (id_column, name_column) and cell:
             described.append(cell)
     concept.definition = " ".join(described)  # Whatever else the table says describes it, too.

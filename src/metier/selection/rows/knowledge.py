@@ -32,6 +32,12 @@ def check_knowledge(candidates: Sequence[str], task: str, settings: TrainSetting
         raise CallError(
             f"Methods with a knowledge graph exist for the tasks {able}; the task is {task}. Leave out --knowledge."
         )
+    if not any(map(learns_from_knowledge, candidates)):
+        able = ", ".join(known_task(task).with_knowledge)
+        raise CallError(
+            f"--knowledge is {named}, and none of the candidates takes it. Add {able} to --candidates, or leave out "
+            "--knowledge."
+        )
     read_knowledge(named)
 
 

@@ -22,6 +22,12 @@ def check_unlabelled(candidates: Sequence[str], task: str, settings: TrainSettin
     if settings.data.unlabelled is not None:
         if not known_task(task).learn_from_unlabelled:
             raise CallError(no_way("--unlabelled", task))
+        if not any(map(learns_from_unlabelled, candidates)):
+            able = ", ".join(known_task(task).learn_from_unlabelled)
+            raise CallError(
+                f"--unlabelled is given, and none of the candidates learns from it. Add one of {able} to --candidates, "
+                "or leave out --unlabelled."
+            )
         return
     wanting = [name for name in candidates if learns_from_unlabelled(name)]
     if wanting:
