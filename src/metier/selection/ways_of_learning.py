@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from metier import catalogue
 from metier.selection.decisions import suits_task
+from metier.tasks.answers import ANSWERS
 from metier.tasks.task_table import TASKS, TaskRow, known_task
 from metier.tasks.ways import WAYS, why_not
-from metier.text.augmentation import NAMES, SPELLING
+from metier.text.augmentation import BACK, NAMES, SPELLING
 
 # Where a target depends on single words, only these edits leave it as it is.
 SAFE_EDITS = tuple(SPELLING)
@@ -78,7 +79,9 @@ def _searched(task: str, row: TaskRow) -> list[str]:
 
 
 def _augmented(task: str, row: TaskRow) -> list[str]:
-    return list(SAFE_EDITS if task in ("text_pair", "generation") else NAMES)
+    if task in ("text_pair", "generation"):
+        return list(SAFE_EDITS)
+    return [name for name in NAMES if name != BACK or not ANSWERS[row.answer].marks_text]
 
 
 # What methods state themselves counts, whatever reason a kind gives: a method may have found a way.

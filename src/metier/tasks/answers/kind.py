@@ -85,6 +85,8 @@ class AnswerKind(Protocol):
         The ways of learning that make no sense for it, and why not, in a sentence each.
     keeps_words : bool
         Whether a text keeps its answer only while its words stay words: typing errors are allowed, no other edit.
+    marks_text : bool
+        Whether a row marks places of its text: one that is written anew, as by back-translation, has none of them.
     """
 
     name: ClassVar[str]
@@ -103,6 +105,7 @@ class AnswerKind(Protocol):
     asking: ClassVar[Asking | None] = None
     why_not: ClassVar[Mapping[str, str]] = MappingProxyType({})
     keeps_words: ClassVar[bool] = False
+    marks_text: ClassVar[bool] = False
 
     def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
         """Check what items should be answered with.

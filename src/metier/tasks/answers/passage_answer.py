@@ -30,6 +30,7 @@ class PassageAnswer(AnswerKind):
     """A piece of each question's passage; the truth is a list of {"text", "start"} a row, empty: no answer."""
 
     name: ClassVar[str] = "passage_answer"
+    marks_text: ClassVar[bool] = True
     asking: ClassVar[Asking | None] = PASSAGE_ASKING
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
     terms: ClassVar[tuple[str, ...]] = ON_WEIGHTS_AND_WORDS

@@ -17,6 +17,7 @@ class RelationLabel(Label):
     """One relation a row: a label, whose metrics leave out the one that means none."""
 
     name: ClassVar[str] = "relation"
+    marks_text: ClassVar[bool] = True
     why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"few_shot": "The name of a relation marks no two entities, so it is no row to learn from."}
     )

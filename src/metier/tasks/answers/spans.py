@@ -153,6 +153,7 @@ class Spans(AnswerKind):
     role: ClassVar[str | None] = "spans"
     lines_show_question: ClassVar[bool] = True
     keeps_words: ClassVar[bool] = True
+    marks_text: ClassVar[bool] = True
     why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"few_shot": "The name of a label is no text with a place to mark, so it is no row to learn from."}
     )

@@ -38,6 +38,7 @@ class TripleAnswer(AnswerKind):
     """Spans and relations of each text; the truth is a mapping with `spans` and `relations` a row."""
 
     name: ClassVar[str] = "triples"
+    marks_text: ClassVar[bool] = True
     why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
         dict.fromkeys(
             (
