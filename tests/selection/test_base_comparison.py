@@ -64,6 +64,17 @@ def test_a_command_line_names_several_or_all():
         named_bases(["minilm,,e5-multilingual"])
 
 
+def test_what_a_base_does_not_read_is_said_of_the_one_that_is_taken(tiny_base):
+    mixed = read(
+        [{"text": "我的卡丢了" if n % 2 else f"my card {n}", "label": str(n % 4 > 1)} for n in range(40)]
+    )
+    settings = check_settings({"candidates": ["frozen_linear"], "compare_bases": ["minilm", "e5-multilingual"]})
+    decisions = decide(mixed, settings)
+    assert not any("reads English" in note for note in decisions.notes)
+    assert any("reads English" in note for note in decisions.standing_on("reads", "minilm", ()).notes)
+    assert not any("reads" in note for note in decisions.standing_on("reads", "e5-multilingual", ()).notes)
+
+
 def test_a_folder_with_a_comma_in_its_name_is_one_base(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a,b").mkdir()

@@ -1,6 +1,6 @@
 """Which pretrained bases a run stands on, as its settings name them: found, or refused, before any work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metier.bases.adaptation import check_fits
@@ -94,7 +94,10 @@ def _check_compared(named: Sequence[str], found: dict[str, tuple[str, ...]], set
         image_base(name)
     for name in found.get("writes", ()):
         known = known_base(name)
-        _ = find_folder(name, use="writer") if known is None else known.folder()
+        if known is None:
+            find_folder(name, use="writer")
+        else:
+            known.folder()
     if faults:
         raise SettingsError(faults, origin="The settings")
 
@@ -145,14 +148,31 @@ def base_for_reading(
 
 
 def base_notes(
-    stated: Sequence[Capabilities], reading: str, mix: LanguageMix, settings: TrainSettings
+    stated: Sequence[Capabilities],
+    reading: str,
+    mix: LanguageMix,
+    settings: TrainSettings,
+    compared: Mapping[str, Sequence[str]],
 ) -> tuple[str, ...]:
-    """Say of each base that a candidate stands on which rows it does not read, and whether answers will need torch."""
+    """Say of each base that a candidate stands on what `notes_of` says; of those that are compared once one is taken."""
     named, writers = settings.base_that("writes"), names_for("writer")
     writing = writers[:1] if named == "auto" or not suits(named, "writes") else [named]
     bases = {"writes": writing, "reads": [reading], "sees": [], "hears": []}
-    used = [bases[one.base_does] for one in stated if one.needs_base]
-    notes = [unread_note(name, mix) for name in dict.fromkeys(name for names in used for name in names)]
-    if bases["writes"] in used:
-        notes += [torch_note(name) for name in bases["writes"]]
+    used = dict.fromkeys(one.base_does for one in stated if one.needs_base)
+    return tuple(
+        dict.fromkeys(
+            note
+            for does in used
+            if does not in compared
+            for name in bases[does]
+            for note in notes_of(does, name, mix)
+        )
+    )
+
+
+def notes_of(does: str, name: str, mix: LanguageMix) -> tuple[str, ...]:
+    """Say which rows a base does not read, and of one that writes whether answers will need torch."""
+    if does not in ("reads", "writes"):
+        return ()
+    notes = (unread_note(name, mix), torch_note(name) if does == "writes" else None)
     return tuple(note for note in notes if note is not None)

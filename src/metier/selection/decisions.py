@@ -21,7 +21,13 @@ from metier.errors import (
     UnknownNameError,
     suggest,
 )
-from metier.selection.base_decisions import base_for_reading, base_notes, check_base, compared_bases
+from metier.selection.base_decisions import (
+    base_for_reading,
+    base_notes,
+    check_base,
+    compared_bases,
+    notes_of,
+)
 from metier.selection.rows.knowledge import check_knowledge
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
 from metier.selection.settings import TrainSettings, arguments_of
@@ -109,8 +115,9 @@ class RunDecisions:
         }
 
     def standing_on(self, does: str, base: str, notes: Sequence[str]) -> Self:
-        """Give the same decisions with a base that was taken of several."""
-        taken = replace(self, bases={**self.bases, does: base}, base_notes=(*self.base_notes, *notes))
+        """Give the same decisions with a base that was taken of several, and what is to be said of it."""
+        said = (*self.base_notes, *notes, *notes_of(does, base, self.languages))
+        taken = replace(self, bases={**self.bases, does: base}, base_notes=said)
         return replace(taken, base=base) if does == "reads" else taken
 
     def learned_from(self, splits: Splits, settings: TrainSettings) -> Self:
@@ -157,7 +164,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
         candidates,
         ensembles,
         searched,
-        () if "reads" in compared else base_notes(list(stated.values()), base, languages, settings),
+        base_notes(list(stated.values()), base, languages, settings, compared),
         compared,
     )
 

@@ -13,14 +13,10 @@ from metier.bases.adaptation import AdaptationName, check_fits, faults_of, parse
 from metier.bases.base import GenerativeBase
 from metier.bases.generative_bases import (
     resolve_generative_base,
-    save_language_model,
     working_dtype,
 )
 from metier.errors import SettingsError
-from metier.export.generation_export import CHECKED_ROWS, export_fault, export_writer
-from metier.export.sentencepiece_vocabulary import tokenizer_fault
-from metier.predictors.loading import write_settings
-from metier.predictors.onnx.graph_session import TOKENIZER_FILE
+from metier.export.generation_export import CHECKED_ROWS
 from metier.predictors.text.decoding import DecodingSettings
 from metier.predictors.text.decoding.constraints import read_constraint
 from metier.progress import Listener, ignore
@@ -33,18 +29,16 @@ from metier.training.encoder_settings import Precision
 from metier.training.loop import Outcome
 from metier.training.training_cost import Cost
 from metier.transformer.generation.answer_rules import (
-    answer_settings,
     answering_attention,
     begin_as_trained,
-    end_ids,
-    rules_fault,
 )
 from metier.transformer.generation.decoding_fields import NOT_OF_PIECES, DecodingFields
 from metier.transformer.generation.generation_examples import Encoding, build_encoding
 from metier.transformer.generation.generation_rows import GenerationRows
 from metier.transformer.generation.kept_states import kept_states
 from metier.transformer.generation.prepared_writer import STATES, PreparedWriter, n_places, prepare_writer
-from metier.transformer.generation.torch_generation import HUGGING_FACE_FOLDER, KIND, TorchGenerationPredictor
+from metier.transformer.generation.torch_generation import KIND, TorchGenerationPredictor
+from metier.transformer.generation.writer_export import export_answering
 from metier.transformer.generation.writing_cost import measure_writer
 
 # Low-rank matrices start at zero and need large steps, as adapters and biases do; full fine-tuning needs small ones. What
@@ -252,38 +246,18 @@ class Generator(BaseEstimator):
         `huggingface/` in the folder is the model as transformers loads it, and a base again.
         """
         check_is_fitted(self)
-        model, settings = self.predictor_.model, self._settings()
-        encoding = self._encoding_
-        save_language_model(model, encoding.tokenizer, folder / HUGGING_FACE_FOLDER)
-        fault = self._export_fault(model)
-        if not fault:
-            graph_settings = {**settings, "end_ids": end_ids(model, encoding.end_id)}
-            if encoding.base.is_encoder_decoder:
-                graph_settings |= answer_settings(model, settings["decoding"])
-            exported = export_writer(
-                model,
-                encoding.base.folder / TOKENIZER_FILE,
-                folder,
-                settings=graph_settings,
-                precision=self.precision,
-                check=self._checked_rows,
-            )
-            fault = exported.fault
-        if fault:
-            write_settings(folder, settings)
-            self.facts_["export"] = {"precision": "torch", "why": f"answered by torch: {fault}"}
-            return
-        self.chosen_params_["precision"] = exported.report["precision"]
-        self.facts_["export"] = exported.report
-
-    def _export_fault(self, model: Any) -> str:
-        """Say what keeps the model from being answered without torch, "" for nothing."""
-        encoding = self._encoding_
-        return (
-            export_fault(model.config)
-            or rules_fault(model)
-            or tokenizer_fault(encoding.base.folder, encoding.codec, self._checked_texts)
+        report = export_answering(
+            self.predictor_.model,
+            self._encoding_,
+            folder,
+            settings=self._settings(),
+            precision=self.precision,
+            check=self._checked_rows,
+            texts=self._checked_texts,
         )
+        self.facts_["export"] = report
+        if report["precision"] != "torch":
+            self.chosen_params_["precision"] = report["precision"]
 
     def measure(self, X: Any, y: Any, *, n_batches: int = 2) -> Cost:
         """Time a few real batches of these rows and say what an epoch costs here; nothing is learned."""

@@ -18,15 +18,12 @@ from metier.bases.adaptation.low_rank import TunedParts
 from metier.bases.generative_bases import (
     load_codec,
     resolve_generative_base,
-    save_language_model,
     working_dtype,
 )
 from metier.bases.huggingface_folder import quiet_transformers
 from metier.bases.precision import mixed_precision
 from metier.errors import DataError, SettingsError
-from metier.export.generation_export import CHECKED_ROWS, export_fault, export_writer
-from metier.predictors.loading import write_settings
-from metier.predictors.onnx.graph_session import TOKENIZER_FILE
+from metier.export.generation_export import CHECKED_ROWS
 from metier.predictors.text.prompting import Prompts, PromptSettings
 from metier.progress import Listener, ignore
 from metier.tasks.generation import TextPairs
@@ -39,11 +36,8 @@ from metier.training.objectives.objective import with_penalty
 from metier.training.objectives.preference import dpo, ipo
 from metier.training.objectives.rewarded import exponential_weights, policy_gradient, weighted_likelihood
 from metier.transformer.generation.answer_rules import (
-    answer_settings,
     answering_attention,
     begin_as_trained,
-    end_ids,
-    rules_fault,
 )
 from metier.transformer.generation.compared_rows import PairRows, WeightedRows, encoded, likelihoods
 from metier.transformer.generation.generation_examples import Encoding, build_encoding
@@ -52,6 +46,7 @@ from metier.transformer.generation.packed_rows import PackedRows
 from metier.transformer.generation.prepared_writer import prepare_writer
 from metier.transformer.generation.sampled_rows import Rewards, SampledRows, writing
 from metier.transformer.generation.torch_generation import HUGGING_FACE_FOLDER, KIND, TorchGenerationPredictor
+from metier.transformer.generation.writer_export import export_answering
 
 # Peaks for low-rank matrices in the upper layers. At 1e-4 a dozen steps over pairs changed nothing (docs/preferences.md).
 LEARNING_RATES = {"dpo": 5e-4, "reward_weighted": 5e-4, "reinforce": 1e-4}
@@ -253,35 +248,25 @@ class PreferenceTuner:
         """One answer of each prompt that reinforcement samples answers to."""
         return self.learned.take(self.learned.first_of_prompts)
 
-    def export(self, folder: Path) -> None:
-        """Leave the files that answer, as `generator.v1` does, the low-rank matrices merged into the weights."""
-        ready, encoding = self._ready, self._encoding
+    def export(self, folder: Path) -> dict[str, Any]:
+        """Leave the files that answer, as `generator.v1` does, the low-rank matrices merged into the weights.
+
+        Gives what `export_answering` says of them.
+        """
+        ready, encoding, held = self._ready, self._encoding, self.held
         ready.adapted.merge()
         model = ready.writer.language_model.to(working_dtype(encoding.base)).eval()
         model.set_attn_implementation(answering_attention(model))
-        save_language_model(model, encoding.tokenizer, folder / HUGGING_FACE_FOLDER)
-        fault = self._export_fault(model)
-        if not fault:
-            prompts, answers = self._held.parted(CHECKED_ROWS)
-            settings = {**self._answering, "end_ids": end_ids(model, encoding.end_id)}
-            if encoding.base.is_encoder_decoder and "token_rules" not in settings:
-                settings |= answer_settings(model, self._answering["decoding"])
-            fault = export_writer(
-                model,
-                encoding.base.folder / TOKENIZER_FILE,
-                folder,
-                settings=settings,
-                precision=self.settings.precision,
-                check=(prompts, [answer[: encoding.max_new_tokens] for answer in answers]),
-            ).fault
-        if fault:
-            write_settings(folder, {**self._answering, "kind": KIND})
-
-    def _export_fault(self, model: Any) -> str:
-        """Say what keeps the model from being answered without torch, "" for nothing."""
-        if not (self._encoding.base.folder / TOKENIZER_FILE).is_file():
-            return f"the base has no {TOKENIZER_FILE}"
-        return export_fault(model.config) or rules_fault(model)
+        prompts, answers = self._held.parted(CHECKED_ROWS)
+        return export_answering(
+            model,
+            encoding,
+            folder,
+            settings=self._answering,
+            precision=self.settings.precision,
+            check=(prompts, [answer[: encoding.max_new_tokens] for answer in answers]),
+            texts=[*(item for item in held.items if isinstance(item, str)), *held.answers],
+        )
 
     def _held_likelihoods(self) -> np.ndarray:
         sums, lengths = likelihoods(

@@ -204,7 +204,7 @@ def _rewards(tuner: Any, reward: Reward) -> Any:
 def _write(model: Bundle, tuner: Any, place: Path, files: Path, parts: Parts, facts: dict[str, Any]) -> None:
     """Write and seal the new bundle, whole or not at all."""
     files.mkdir(parents=True)
-    tuner.export(files)
+    facts["export"] = tuner.export(files)
     before, settings = model.manifest, read_settings(files)
     quality = facts["quality"]
     with write_whole(place) as partial:
