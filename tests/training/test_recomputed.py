@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from metier.predictors.loading import load_predictor
 from metier.transformer.tuned.encoder import Encoder
 
 
@@ -32,3 +33,12 @@ def test_the_same_model_comes_out(tiny_base, banking77):
     assert passes[0] > 0
     assert passes[1] == 2 * passes[0]
     np.testing.assert_allclose(kept.predict_proba(X), recomputed.predict_proba(X), atol=1e-5)
+
+
+def test_what_was_trained_beside_frozen_weights_is_exported(small_base, tmp_path):
+    """The hooks that let gradients through frozen embeddings were left behind, and the model could not be copied."""
+    texts, labels = ["where is my card", "what is the rate"] * 8, ["card", "rate"] * 8
+    method = Encoder(base=str(small_base), adaptation="lora:4", epochs=1, gradient_checkpointing=True)
+    method.fit(texts, labels).export(tmp_path)
+    found = load_predictor(tmp_path).predict(texts[:2]).probabilities
+    np.testing.assert_allclose(found, method.predict_proba(texts[:2]), atol=0.05)

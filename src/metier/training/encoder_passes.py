@@ -63,4 +63,5 @@ def recomputed(encoder: Any, wanted: bool) -> Iterator[None]:
         yield
     finally:
         encoder.activation_checkpointing_disable()
+        encoder.disable_input_require_grads()  # Its hooks stay otherwise, and a model with them cannot be copied.
         encoder.config.use_cache = kept
