@@ -102,7 +102,7 @@ class SampledRows:
         began = time.perf_counter()
         prompts = [self._prompts[position] for position in positions for _ in range(self._samples)]
         ids = sample(self._writer, self._encoding, prompts, temperature=self._temperature)
-        texts = [self._encoding.codec.decode(one).strip() for one in ids]
+        texts = [self._encoding.prompts.decode(one) for one in ids]
         self.spent.seconds += time.perf_counter() - began
         self.spent.tokens += sum(map(len, ids))
         self.spent.answers += len(ids)
